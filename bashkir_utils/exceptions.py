@@ -1,0 +1,35 @@
+"""The errors that a user can cause; the command line prints each as one line and exits with its code."""
+
+
+class BashkirError(Exception):
+    """Something the user can mend. The message says in one line what is wrong and what to do."""
+
+    exit_code = 2
+
+
+class ProfileError(BashkirError):
+    """A study profile is missing, malformed, or names an unknown model, method or seed."""
+
+
+class CorpusError(BashkirError):
+    """A corpus cannot be read, or holds nothing usable."""
+
+
+class TokenizerError(BashkirError):
+    """A tokenizer cannot be loaded, or does not give back the text it was given."""
+
+
+class ModelError(BashkirError):
+    """A model cannot be loaded or adapted."""
+
+
+class DownloadError(BashkirError):
+    """Something that must come from the network could not be fetched."""
+
+
+class RunError(BashkirError):
+    """A run could not be trained, evaluated, stored or found."""
+
+
+class BookError(BashkirError):
+    """A notebook failed or the book did not build."""

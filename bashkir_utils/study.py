@@ -199,7 +199,11 @@ class Study(Specification):
         if way.kind == "zero_shot":
             return RunSpec(model=chosen, method=way, seed=0, training=None, corpus=corpus)
         return RunSpec(
-            model=chosen, method=way, seed=self.seeds[0] if seed is None else seed, training=self.training, corpus=corpus
+            model=chosen,
+            method=way,
+            seed=self.seeds[0] if seed is None else seed,
+            training=self.training,
+            corpus=corpus,
         )
 
     def cells(self, corpus: str) -> list[RunSpec]:

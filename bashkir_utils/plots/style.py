@@ -1,0 +1,46 @@
+"""One look for every figure: colour-blind-safe colours (Okabe and Ito, 2008), the same colour for a method everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+METHOD_COLOURS = MappingProxyType(
+    {"zero_shot": "#7F7F7F", "full": "#0072B2", "lora": "#D55E00", "qlora": "#009E73", "paper": "#CC79A7"}
+)
+METHOD_MARKERS = MappingProxyType({"zero_shot": "x", "full": "s", "lora": "o", "qlora": "^", "paper": "D"})
+RC = MappingProxyType(
+    {
+        "figure.dpi": 110,
+        "savefig.bbox": "tight",
+        "font.family": "DejaVu Sans",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "axes.prop_cycle": mpl.cycler(color=OKABE_ITO),
+        "legend.frameon": False,
+    }
+)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw inside this block in the book's style; the reader's own settings come back after it."""
+    with mpl.rc_context(dict(RC)):
+        yield
+
+
+def new_figure(columns: int = 1, *, width: float = 7.0, height: float = 3.6) -> tuple[Figure, list[Axes]]:
+    """A figure with ``columns`` axes side by side; sizes in inches. It is not registered with pyplot."""
+    with styled():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(1, columns, squeeze=False)[0]
+    return figure, list(axes)

@@ -116,9 +116,11 @@ class EvaluationSpec(Specification):
 
     max_bytes: int = Field(100_000, ge=1)
     """Test documents are taken in the order of their content's hash until this many UTF-8 bytes are reached."""
+    max_document_bytes: int = Field(20_000, ge=1)
+    """Longer documents are passed over, so that no single one dominates."""
     window: int = Field(256, ge=4)
     """Longest context in tokens."""
-    overlap: int = Field(64, ge=0)
+    overlap: int = Field(64, ge=1)
     """Tokens of a window that only give context to the rest; they were scored in the window before."""
     batch_size: int = Field(8, ge=1)
     bootstrap_samples: int = Field(1000, ge=10)

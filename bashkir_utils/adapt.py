@@ -1,0 +1,137 @@
+"""From a pretrained model to one that can be trained: ``full``, ``lora`` or ``qlora``."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from .models import load_model
+from .study import MethodSpec, ModelSpec
+from .workspace import Workspace
+
+AnyModel = PreTrainedModel | PeftModel
+_WRAPPERS = re.compile(r"\.(base_layer|lora_[AB]\.\w+)\b|^base_model\.model\.")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Number formats of a run, and why they were chosen."""
+
+    weights: torch.dtype
+    autocast: bool
+    reason: str
+
+
+def choose_precision(wanted: str, method: MethodSpec) -> Precision:
+    """Formats for ``auto``, ``bf16`` or ``fp32`` on this machine.
+
+    Trained weights are always kept in float32; frozen ones are bfloat16 on a GPU that has it. The forward pass runs
+    under bfloat16 autocast where the hardware multiplies bfloat16. float16 is never used: it overflows on some of the
+    models.
+    """
+    available, hardware = _bfloat16_hardware()
+    autocast = wanted == "bf16" or (wanted == "auto" and available)
+    frozen = method.kind in {"lora", "qlora"}
+    weights = torch.bfloat16 if autocast and frozen and torch.cuda.is_available() else torch.float32
+    ran = "bfloat16 autocast" if autocast else "float32"
+    return Precision(weights, autocast, f"{ran}: precision is {wanted!r} and {hardware}")
+
+
+def _bfloat16_hardware() -> tuple[bool, str]:
+    if torch.cuda.is_available():
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+        return supported, f"the GPU {'has' if supported else 'lacks'} bfloat16"
+    capabilities = torch.cpu.get_capabilities()
+    found = [name for name in ("amx_bf16", "avx512_bf16", "bf16") if capabilities.get(name)]
+    return bool(found), f"the processor has {found[0]}" if found else "the processor has no bfloat16 instructions"
+
+
+def load_base(model: ModelSpec, method: MethodSpec, precision: Precision, workspace: Workspace) -> PreTrainedModel:
+    """The pretrained model as ``method`` needs it: NF4 for QLoRA, else in the weights' format."""
+    return load_model(model, workspace, dtype=precision.weights, quantised=method.kind == "qlora")
+
+
+def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
+    """Make ``base`` trainable by ``method``; seed before the call, since adapters are drawn at random.
+
+    LoRA (Hu et al., 2022) writes a frozen weight W as W + (lora_alpha / r) B A, with A of shape (r, in) drawn at random
+    and B of shape (out, r) zero, on every linear layer but the output head. QLoRA (Dettmers et al., 2023) is the same on
+    an NF4 base.
+    """
+    if method.kind == "full":
+        return base.requires_grad_(True)
+    if method.kind == "zero_shot":
+        return base.requires_grad_(False)
+    config = LoraConfig(
+        r=method.rank or 0,
+        lora_alpha=method.lora_alpha or 0,
+        lora_dropout=method.lora_dropout,
+        target_modules="all-linear",
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(base, config)
+
+
+def adapted_modules(model: AnyModel) -> list[str]:
+    """Short names of the modules that carry an adapter, e.g. ``q_proj``; empty without adapters."""
+    return sorted({name.split(".")[-2] for name, _ in model.named_modules() if name.endswith(".base_layer")})
+
+
+def parameter_table(model: AnyModel) -> pd.DataFrame:
+    """Parameters by module name: columns module, total, trainable. 4-bit weights count as the numbers they stand for.
+
+    A tied output head is the input embedding and is counted once.
+    """
+    totals: dict[str, int] = defaultdict(int)
+    trainable: dict[str, int] = defaultdict(int)
+    for name, parameter in model.named_parameters():
+        module = _WRAPPERS.sub("", name).rsplit(".", 2)[-2]
+        state = getattr(parameter, "quant_state", None)
+        count = state.shape.numel() if state is not None else parameter.numel()
+        totals[module] += count
+        trainable[module] += count if parameter.requires_grad else 0
+    rows = [{"module": key, "total": totals[key], "trainable": trainable[key]} for key in totals]
+    return pd.DataFrame(rows)
+
+
+def quantisation_error(model: ModelSpec, workspace: Workspace) -> pd.DataFrame:
+    """What NF4 with double quantisation does to each linear layer's weight W.
+
+    Columns: layer (number), module, relative_error = |Q(W) - W| / |W| in the Frobenius norm, parameters.
+    """
+    exact = load_model(model, workspace)
+    rough = load_model(model, workspace, quantised=True)
+    rows = []
+    for name, parameter in rough.named_parameters():
+        if getattr(parameter, "quant_state", None) is None:
+            continue
+        module = name.removesuffix(".weight")
+        original = exact.get_submodule(module).weight.detach().float()
+        restored = _dequantised(parameter).float()
+        # transformers stores GPT-2's Conv1D transposed when it quantises it
+        restored = restored.T if isinstance(exact.get_submodule(module), Conv1D) else restored
+        layers = re.findall(r"\.(\d+)\.", name)
+        error = float((restored - original).norm() / original.norm())
+        rows.append(
+            {
+                "layer": int(layers[0]) if layers else -1,
+                "module": module.rsplit(".", 1)[-1],
+                "relative_error": error,
+                "parameters": original.numel(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _dequantised(parameter: torch.nn.Parameter) -> torch.Tensor:
+    from bitsandbytes.functional import dequantize_4bit
+
+    return dequantize_4bit(parameter.data, parameter.quant_state)

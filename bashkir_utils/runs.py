@@ -1,0 +1,333 @@
+"""The run store: ``runs/<id>/`` with spec, record, curve, weights and what was measured of them, whole or not at all.
+
+Asking for a run that is finished loads it; asking for one that was interrupted resumes it; two processes that ask for the
+same run train it once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from peft import PeftModel
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerBase, set_seed
+
+from . import generation, provenance
+from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_base, parameter_table
+from .corpus import Corpus
+from .evaluation import Interval, choose_documents, score_documents, summarise
+from .exceptions import RunError
+from .language import PROMPTS
+from .models import load_folder, load_tokenizer
+from .packing import encode, pack
+from .study import EvaluationSpec, GenerationSpec, RunSpec
+from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, train
+from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
+
+PARTIAL, LOCKS = ".partial", ".locks"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run in the store."""
+
+    run_id: str
+    spec: RunSpec
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """Loss curve, columns as in ``training.CURVE_COLUMNS``; empty for zero-shot."""
+        path = self.folder / "curve.parquet"
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=list(CURVE_COLUMNS))
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """Columns module, total, trainable."""
+        return pd.DataFrame(self.record["parameters_by_module"])
+
+    def load(self, workspace: Workspace) -> tuple[AnyModel, PreTrainedTokenizerBase]:
+        """The adapted model with its tokenizer, ready to score or generate."""
+        tokenizer = load_tokenizer(self.spec.model, workspace)
+        if self.spec.method.kind == "full":
+            return load_folder(str(self.folder / "model"), name=self.run_id), tokenizer
+        training = self.spec.training
+        precision = choose_precision(training.precision if training else "auto", self.spec.method)
+        base = load_base(self.spec.model, self.spec.method, precision, workspace)
+        if self.spec.method.kind == "zero_shot":
+            return base, tokenizer
+        return PeftModel.from_pretrained(base, str(self.folder / "adapter")), tokenizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one scoring of a run gave.
+
+    ``documents``: id, source, nll (nats), tokens, bytes, characters, words. ``words``: document, word, nll, bytes.
+    """
+
+    run_id: str
+    summary: dict[str, Interval]
+    documents: pd.DataFrame
+    words: pd.DataFrame
+    provenance: dict[str, Any]
+
+
+def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
+    """The finished run of that specification: loaded, resumed or trained.
+
+    Raises:
+        RunError: the disk is full, the loss diverged, or the corpus is not the one that the specification names.
+    """
+    if spec.corpus != corpus.fingerprint:
+        raise RunError(f"run {spec.run_id} is for corpus {spec.corpus}, not {corpus.fingerprint}")
+    folder = workspace.runs / spec.run_id
+    with _lock(workspace, spec.run_id):
+        if not folder.is_dir():
+            with _disk_full(f"run {spec.run_id}"):
+                _make(spec, corpus, workspace)
+    return load_run(spec.run_id, workspace)
+
+
+def load_run(run_id: str, workspace: Workspace) -> Run:
+    """A finished run by name.
+
+    Raises:
+        RunError: there is none of that name, or its files are damaged.
+    """
+    folder = workspace.runs / run_id
+    if not folder.is_dir() or run_id.startswith("."):
+        raise RunError(f"no run {run_id!r} in the store; `bashkir runs` lists what is there")
+    try:
+        spec = RunSpec.model_validate(read_json(folder / "spec.json"))
+        return Run(run_id, spec, folder, read_json(folder / "record.json"))
+    except (OSError, ValueError, ValidationError) as error:
+        raise RunError(f"run {run_id} is damaged ({type(error).__name__}); remove its folder and run it again") from error
+
+
+def list_runs(workspace: Workspace) -> list[Run]:
+    """All finished runs, by name."""
+    if not workspace.runs.is_dir():
+        return []
+    names = sorted(path.name for path in workspace.runs.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [load_run(name, workspace) for name in names]
+
+
+def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace) -> Evaluation:
+    """Score the test documents with a run; what was scored before with the same settings is loaded."""
+    folder = run.folder / "evaluation" / fingerprint([spec.model_dump(mode="json"), corpus.fingerprint])
+    _once(folder, run, workspace, lambda temporary: _score(run, corpus, spec, workspace, temporary))
+    stored = read_json(folder / "summary.json")
+    return Evaluation(
+        run_id=run.run_id,
+        summary={name: Interval(**interval) for name, interval in stored["summary"].items()},
+        documents=pd.read_parquet(folder / "documents.parquet"),
+        words=pd.read_parquet(folder / "words.parquet"),
+        provenance=stored["provenance"],
+    )
+
+
+def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
+    """Continuations of the first ``spec.prompts`` prompts by a run; columns of ``generation.generate`` and kind, gloss."""
+    prompts = PROMPTS[: spec.prompts]
+    key = fingerprint([spec.model_dump(mode="json"), [prompt.text for prompt in prompts]])
+    folder = run.folder / "generation" / key
+
+    def write(temporary: Path) -> None:
+        model, tokenizer = run.load(workspace)
+        rows = generation.generate(model, tokenizer, [prompt.text for prompt in prompts], spec)
+        about = pd.DataFrame([{"prompt": prompt.text, "kind": prompt.kind, "gloss": prompt.gloss} for prompt in prompts])
+        rows.merge(about, on="prompt", how="left").to_parquet(temporary / "continuations.parquet", index=False)
+
+    _once(folder, run, workspace, write)
+    return pd.read_parquet(folder / "continuations.parquet")
+
+
+def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], None]) -> None:
+    """Make ``folder`` by ``write`` unless it is there."""
+    with _lock(workspace, run.run_id):
+        if not folder.is_dir():
+            with _disk_full(f"results of {run.run_id}"), atomic_directory(folder) as temporary:
+                write(temporary)
+    gc.collect()
+
+
+def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace, folder: Path) -> None:
+    model, tokenizer = run.load(workspace)
+    chosen = choose_documents(corpus.split("test"), spec)
+    scores = score_documents(model, tokenizer, chosen["text"].tolist(), spec)
+    documents = scores.documents.drop(columns="document")
+    documents.insert(0, "id", chosen["id"].to_numpy())
+    documents.insert(1, "source", chosen["source"].to_numpy())
+    documents.to_parquet(folder / "documents.parquet", index=False)
+    scores.words.to_parquet(folder / "words.parquet", index=False)
+    summary = {name: asdict(interval) for name, interval in summarise(documents, spec).items()}
+    content = {"summary": summary, "spec": spec.model_dump(mode="json"), "provenance": provenance.collect()}
+    write_json(folder / "summary.json", content)
+
+
+def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
+    """Train if there is something to train, then write the run under its name in one move."""
+    set_seed(spec.seed)
+    tokenizer = load_tokenizer(spec.model, workspace)
+    precision = choose_precision(spec.training.precision if spec.training else "auto", spec.method)
+    print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
+    model = adapt(load_base(spec.model, spec.method, precision, workspace), spec.method)
+    record = _record(spec, corpus, model, precision.reason)
+    partial = workspace.runs / PARTIAL / spec.run_id
+    result = None
+    if spec.training is not None:
+        data = _data(spec, corpus, tokenizer)
+        with _checkpoints(partial):
+            result = train(model, data, spec, precision, partial)
+        record |= _costs(result, data)
+    for stale in workspace.runs.glob(f".{spec.run_id}.*"):
+        shutil.rmtree(stale)
+    with atomic_directory(workspace.runs / spec.run_id) as folder:
+        if result is not None:
+            result.curve.to_parquet(folder / "curve.parquet", index=False)
+            _save_weights(model, tokenizer, spec, folder)
+        write_json(folder / "record.json", record)
+        write_json(folder / "spec.json", spec.model_dump(mode="json"))
+        write_text(folder / "README.md", model_card(spec, record))
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> TrainingData:
+    budget = spec.training
+    if budget is None:
+        raise RunError(f"run {spec.run_id} trains nothing")
+    _check_round_trip(tokenizer, corpus)
+    return TrainingData(
+        train=pack(tokenizer, corpus.split("train")["text"], budget.block_length, max_blocks=blocks_wanted(budget)),
+        validation=pack(
+            tokenizer, corpus.split("validation")["text"], budget.block_length, max_blocks=budget.validation_blocks
+        ),
+    )
+
+
+def _check_round_trip(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> None:
+    """Refuse a tokenizer that does not give back the first training document."""
+    text = corpus.split("train")["text"].iloc[0][:2000]
+    restored = tokenizer.decode(encode(tokenizer, text), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    if restored.strip() != text.strip():
+        lost = "".join(sorted(set(text) - set(restored)))
+        raise RunError(f"the tokenizer of this model loses text (letters lost: {lost or 'none, but the order differs'})")
+
+
+def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> dict[str, Any]:
+    parameters = parameter_table(model)
+    return {
+        "run_id": spec.run_id,
+        "corpus_label": corpus.label,
+        "corpus_fingerprint": corpus.fingerprint,
+        "model_label": spec.model.label,
+        "precision": precision,
+        "adapted_modules": adapted_modules(model),
+        "trainable_parameters": int(parameters["trainable"].sum()),
+        "total_parameters": int(parameters["total"].sum()),
+        "parameters_by_module": parameters.to_dict("records"),
+        **provenance.collect(),
+    }
+
+
+def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
+    seconds = max(result.train_seconds, 1e-9)
+    last = result.curve["validation_loss"].dropna()
+    return {
+        "steps": result.steps,
+        "tokens_seen": result.tokens_seen,
+        "bytes_seen": result.bytes_seen,
+        "bytes_per_token": data.train.bytes_per_token,
+        "blocks": len(data.train),
+        "documents": data.train.documents,
+        "wall_seconds": result.wall_seconds,
+        "train_seconds": result.train_seconds,
+        "tokens_per_second": result.tokens_seen / seconds,
+        "bytes_per_second": result.bytes_seen / seconds,
+        "peak_rss_bytes": result.peak_rss_bytes,
+        "rss_before_bytes": result.rss_before_bytes,
+        "peak_gpu_bytes": result.peak_gpu_bytes,
+        "resumed_from_step": result.resumed_from_step,
+        "final_validation_loss": float(last.iloc[-1]) if len(last) else None,
+    }
+
+
+def _save_weights(model: AnyModel, tokenizer: PreTrainedTokenizerBase, spec: RunSpec, folder: Path) -> None:
+    name = "model" if spec.method.kind == "full" else "adapter"
+    model.save_pretrained(folder / name)
+    tokenizer.save_pretrained(folder / name)
+
+
+def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
+    """A model card in the Hub's format: front matter, then what was done to what, on what."""
+    method, training = spec.method, spec.training
+    lines = [
+        "---", "language: ba", "library_name: " + ("transformers" if method.kind == "full" else "peft"),
+        f"base_model: {spec.model.source.partition(':')[2]}", "tags: [bashkir, " + method.kind + "]", "---", "",
+        f"# {spec.run_id}", "",
+        f"- base model: {spec.model.source} ({spec.model.label or spec.model.name})",
+        f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
+        f"- corpus: {record['corpus_label']}, fingerprint {record['corpus_fingerprint']}",
+        f"- seed: {spec.seed}",
+        f"- trainable parameters: {record['trainable_parameters']:,} of {record['total_parameters']:,}",
+        f"- precision: {record['precision']}",
+        f"- date: {record['date']}; commit: {record['commit']}",
+    ]  # fmt: skip
+    if training is not None:
+        lines.append(f"- training: {record['tokens_seen']:,} tokens in {record['steps']:,} steps, {training.model_dump()}")
+    lines += ["", "A research artefact: its text can be wrong, harmful or not Bashkir. Metrics are in the run's folder."]
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def _lock(workspace: Workspace, run_id: str) -> Iterator[None]:
+    """One process at a time works on a run; the others say that they wait."""
+    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    with _disk_full("the run store"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0.1)
+    except Timeout:
+        print(f"another process works on {run_id}: waiting for it", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _checkpoints(folder: Path) -> Iterator[None]:
+    """Keep checkpoints when the process is stopped, drop them when the training itself went wrong."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except RunError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _disk_full(what: str) -> Iterator[None]:
+    """A full disk reaches us as OSError, as SafetensorError or as torch's RuntimeError; all become one line."""
+    try:
+        with disk_errors(what, RunError):
+            yield
+    except (SafetensorError, RuntimeError) as error:
+        message = str(error)
+        if "No space left" in message or "file write failed" in message or "os error 28" in message:
+            raise RunError(f"cannot write {what}: no space left on device; free some space and run again") from error
+        raise

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from .models import load_model
+from .progress import quiet_libraries
 from .study import MethodSpec, ModelSpec
 from .workspace import Workspace
 
@@ -61,14 +65,15 @@ def load_base(model: ModelSpec, method: MethodSpec, precision: Precision, worksp
 def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
     """Make ``base`` trainable by ``method``; seed before the call, since adapters are drawn at random.
 
-    LoRA (Hu et al., 2022) writes a frozen weight W as W + (lora_alpha / r) B A, with A of shape (r, in) drawn at random
-    and B of shape (out, r) zero, on every linear layer but the output head. QLoRA (Dettmers et al., 2023) is the same on
-    an NF4 base.
+    LoRA (Hu et al., 2022) writes a frozen weight W as W + (lora_alpha / r) B A, with A of shape (r, in) drawn at
+    random and B of shape (out, r) zero, on every linear layer but the output head. QLoRA (Dettmers et al., 2023) is
+    the same on an NF4 base.
     """
     if method.kind == "full":
         return base.requires_grad_(True)
     if method.kind == "zero_shot":
         return base.requires_grad_(False)
+    _keep_differentiable(base)
     config = LoraConfig(
         r=method.rank or 0,
         lora_alpha=method.lora_alpha or 0,
@@ -77,7 +82,25 @@ def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, config)
+    with quiet_libraries():
+        return get_peft_model(base, config)
+
+
+def load_adapter(base: PreTrainedModel, folder: Path) -> PeftModel:
+    """``base`` with the adapter that ``save_pretrained`` wrote to ``folder``, for scoring and generating."""
+    with quiet_libraries():
+        return PeftModel.from_pretrained(base, str(folder))
+
+
+def _keep_differentiable(base: PreTrainedModel) -> None:
+    """Stop bitsandbytes from repacking 4-bit weights at the first evaluation on a processor with AVX-512 bfloat16.
+
+    The repacked weights go through a kernel without a gradient, so training after a validation pass would silently stop
+    passing gradients through the frozen layers (bitsandbytes 0.50.2, ``Linear4bit.forward``).
+    """
+    for module in base.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def adapted_modules(model: AnyModel) -> list[str]:
@@ -110,28 +133,20 @@ def quantisation_error(model: ModelSpec, workspace: Workspace) -> pd.DataFrame:
     exact = load_model(model, workspace)
     rough = load_model(model, workspace, quantised=True)
     rows = []
-    for name, parameter in rough.named_parameters():
-        if getattr(parameter, "quant_state", None) is None:
+    for name, module in rough.named_modules():
+        if not isinstance(module, Linear4bit):
             continue
-        module = name.removesuffix(".weight")
-        original = exact.get_submodule(module).weight.detach().float()
-        restored = _dequantised(parameter).float()
+        twin = exact.get_submodule(name)
+        original = twin.get_parameter("weight").detach().float()
+        restored = dequantize_4bit(module.weight.data, module.weight.quant_state).float()
         # transformers stores GPT-2's Conv1D transposed when it quantises it
-        restored = restored.T if isinstance(exact.get_submodule(module), Conv1D) else restored
-        layers = re.findall(r"\.(\d+)\.", name)
-        error = float((restored - original).norm() / original.norm())
+        restored = restored.T if isinstance(twin, Conv1D) else restored
         rows.append(
             {
-                "layer": int(layers[0]) if layers else -1,
-                "module": module.rsplit(".", 1)[-1],
-                "relative_error": error,
+                "layer": int(re.findall(r"\.(\d+)\.", name)[0]),
+                "module": name.rsplit(".", 1)[-1],
+                "relative_error": float((restored - original).norm() / original.norm()),
                 "parameters": original.numel(),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _dequantised(parameter: torch.nn.Parameter) -> torch.Tensor:
-    from bitsandbytes.functional import dequantize_4bit
-
-    return dequantize_4bit(parameter.data, parameter.quant_state)

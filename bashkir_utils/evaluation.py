@@ -1,7 +1,7 @@
 """How well a model predicts text: one pass scores every token once, and every metric comes from that.
 
-Bits per byte and word perplexity are defined as in lm-evaluation-harness: the summed log-likelihood of the documents over
-their UTF-8 bytes, or over the words that ``re.split(r"\\s+", document)`` gives.
+Bits per byte and word perplexity are defined as in lm-evaluation-harness: the summed log-likelihood of the documents
+over their UTF-8 bytes, or over the words that ``re.split(r"\\s+", document)`` gives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ from .progress import track
 from .study import EvaluationSpec
 
 UNITS = MappingProxyType(
-    {"bits_per_byte": "bytes", "bits_per_character": "characters", "token_perplexity": "tokens", "word_perplexity": "words"}
+    {
+        "bits_per_byte": "bytes",
+        "bits_per_character": "characters",
+        "token_perplexity": "tokens",
+        "word_perplexity": "words",
+    }
 )
 """Each metric and the column of the documents that it is divided by."""
 
@@ -59,7 +64,7 @@ class DocumentScores:
 
 
 def choose_documents(test: pd.DataFrame, spec: EvaluationSpec) -> pd.DataFrame:
-    """The test documents that are scored: in the order given, short enough, until ``max_bytes`` is reached; at least one.
+    """The test documents that are scored: in the order given, short enough, until ``max_bytes``; at least one.
 
     Documents longer than ``max_document_bytes`` are passed over so that no single one dominates the sum.
     """
@@ -180,9 +185,7 @@ def _document_row(document: int, text: str, nll: np.ndarray) -> dict[str, float]
     }
 
 
-def _word_rows(
-    texts: Sequence[str], offsets: list[list[tuple[int, int]]], losses: list[np.ndarray]
-) -> pd.DataFrame:
+def _word_rows(texts: Sequence[str], offsets: list[list[tuple[int, int]]], losses: list[np.ndarray]) -> pd.DataFrame:
     """Loss of each whitespace-separated word; white space belongs to the word after it, the last to the last word."""
     rows = []
     for document, (text, spans, nll) in enumerate(zip(texts, offsets, losses, strict=True)):

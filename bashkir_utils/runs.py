@@ -1,7 +1,7 @@
 """The run store: ``runs/<id>/`` with spec, record, curve, weights and what was measured of them, whole or not at all.
 
-Asking for a run that is finished loads it; asking for one that was interrupted resumes it; two processes that ask for the
-same run train it once.
+Asking for a run that is finished loads it; asking for one that was interrupted resumes it; two processes that ask for
+the same run train it once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from peft import PeftModel
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from . import generation, provenance
-from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_base, parameter_table
+from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import RunError
@@ -67,7 +66,7 @@ class Run:
         base = load_base(self.spec.model, self.spec.method, precision, workspace)
         if self.spec.method.kind == "zero_shot":
             return base, tokenizer
-        return PeftModel.from_pretrained(base, str(self.folder / "adapter")), tokenizer
+        return load_adapter(base, self.folder / "adapter"), tokenizer
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,9 @@ def load_run(run_id: str, workspace: Workspace) -> Run:
         spec = RunSpec.model_validate(read_json(folder / "spec.json"))
         return Run(run_id, spec, folder, read_json(folder / "record.json"))
     except (OSError, ValueError, ValidationError) as error:
-        raise RunError(f"run {run_id} is damaged ({type(error).__name__}); remove its folder and run it again") from error
+        raise RunError(
+            f"run {run_id} is damaged ({type(error).__name__}); remove its folder and run it again"
+        ) from error
 
 
 def list_runs(workspace: Workspace) -> list[Run]:
@@ -139,7 +140,7 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
 
 
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
-    """Continuations of the first ``spec.prompts`` prompts by a run; columns of ``generation.generate`` and kind, gloss."""
+    """Continuations of the first ``spec.prompts`` prompts; columns of ``generation.generate`` and kind, gloss."""
     prompts = PROMPTS[: spec.prompts]
     key = fingerprint([spec.model_dump(mode="json"), [prompt.text for prompt in prompts]])
     folder = run.folder / "generation" / key
@@ -147,7 +148,9 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
     def write(temporary: Path) -> None:
         model, tokenizer = run.load(workspace)
         rows = generation.generate(model, tokenizer, [prompt.text for prompt in prompts], spec)
-        about = pd.DataFrame([{"prompt": prompt.text, "kind": prompt.kind, "gloss": prompt.gloss} for prompt in prompts])
+        about = pd.DataFrame(
+            [{"prompt": prompt.text, "kind": prompt.kind, "gloss": prompt.gloss} for prompt in prompts]
+        )
         rows.merge(about, on="prompt", how="left").to_parquet(temporary / "continuations.parquet", index=False)
 
     _once(folder, run, workspace, write)
@@ -223,7 +226,9 @@ def _check_round_trip(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> Non
     restored = tokenizer.decode(encode(tokenizer, text), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     if restored.strip() != text.strip():
         lost = "".join(sorted(set(text) - set(restored)))
-        raise RunError(f"the tokenizer of this model loses text (letters lost: {lost or 'none, but the order differs'})")
+        raise RunError(
+            f"the tokenizer of this model loses text (letters lost: {lost or 'none, but the order differs'})"
+        )
 
 
 def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> dict[str, Any]:
@@ -286,8 +291,13 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         f"- date: {record['date']}; commit: {record['commit']}",
     ]  # fmt: skip
     if training is not None:
-        lines.append(f"- training: {record['tokens_seen']:,} tokens in {record['steps']:,} steps, {training.model_dump()}")
-    lines += ["", "A research artefact: its text can be wrong, harmful or not Bashkir. Metrics are in the run's folder."]
+        lines.append(
+            f"- training: {record['tokens_seen']:,} tokens in {record['steps']:,} steps, {training.model_dump()}"
+        )
+    lines += [
+        "",
+        "A research artefact: its text can be wrong, harmful or not Bashkir. Metrics are in the run's folder.",
+    ]
     return "\n".join(lines) + "\n"
 
 

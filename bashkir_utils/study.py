@@ -26,7 +26,7 @@ class CorpusSpec(Specification):
     """Where the text comes from and how it is cleaned."""
 
     source: str = "embedded"
-    """``embedded``, a path (zip, folder, .parquet, .jsonl, .txt), ``hub:owner/name`` or ``github:owner/name@commit``."""
+    """``embedded``, a path (zip, folder, parquet, jsonl, txt), ``hub:owner/name`` or ``github:owner/name@commit``."""
     text_column: str = "text"
     revision: str | None = None
     sha256: str | None = None

@@ -8,7 +8,6 @@ import math
 import shutil
 import threading
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +21,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from .adapt import AnyModel, Precision
 from .exceptions import RunError
 from .packing import PackedBlocks
-from .progress import Progress
+from .progress import Progress, quiet_libraries
 from .study import RunSpec, TrainingSpec
 
 SAMPLING_SECONDS = 0.1
@@ -74,7 +73,9 @@ class PeakMemory:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
 
@@ -131,6 +132,7 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
     with (
         Progress(f"training {run.run_id}", total=(steps - begun) * tokens_per_step, unit="tokens") as progress,
         PeakMemory() as memory,
+        quiet_libraries(),
     ):
         trainer = _QuietTrainer(
             model=model,
@@ -139,9 +141,7 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
             eval_dataset=data.validation,
             callbacks=[_Reporter(progress, tokens_per_step)],
         )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = trainer.state.log_history
     curve = _curve(history, tokens_per_step, data)
     if not curve["loss"].dropna().map(math.isfinite).all():
@@ -202,8 +202,8 @@ def _arguments(run: RunSpec, steps: int, precision: Precision, folder: Path) -> 
         per_device_train_batch_size=spec.batch_size,
         per_device_eval_batch_size=spec.batch_size,
         gradient_accumulation_steps=spec.gradient_accumulation,
-        gradient_checkpointing=spec.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if spec.gradient_checkpointing else None,
+        activation_checkpointing=spec.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if spec.gradient_checkpointing else None,
         learning_rate=run.method.learning_rate,
         lr_scheduler_type=spec.scheduler,
         warmup_steps=round(spec.warmup_share * steps),

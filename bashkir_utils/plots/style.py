@@ -1,12 +1,14 @@
-"""One look for every figure: colour-blind-safe colours (Okabe and Ito, 2008), the same colour for a method everywhere."""
+"""One look for every figure: colour-blind-safe colours (Okabe and Ito, 2008), one colour for a method everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
+from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,7 +17,7 @@ METHOD_COLOURS = MappingProxyType(
     {"zero_shot": "#7F7F7F", "full": "#0072B2", "lora": "#D55E00", "qlora": "#009E73", "paper": "#CC79A7"}
 )
 METHOD_MARKERS = MappingProxyType({"zero_shot": "x", "full": "s", "lora": "o", "qlora": "^", "paper": "D"})
-RC = MappingProxyType(
+RC: MappingProxyType[Any, Any] = MappingProxyType(
     {
         "figure.dpi": 110,
         "savefig.bbox": "tight",
@@ -25,7 +27,7 @@ RC = MappingProxyType(
         "axes.spines.right": False,
         "axes.grid": True,
         "grid.alpha": 0.3,
-        "axes.prop_cycle": mpl.cycler(color=OKABE_ITO),
+        "axes.prop_cycle": cycler(color=OKABE_ITO),
         "legend.frameon": False,
     }
 )

@@ -1,0 +1,149 @@
+"""Continuations of prompts: batched, cached, and the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+from .adapt import AnyModel
+from .exceptions import ModelError
+from .packing import boundaries, encode
+from .progress import track
+from .study import GenerationSpec
+
+REPLACEMENT = "\ufffd"
+BATCH_SIZE = 16
+COLUMNS = ("prompt", "sample", "continuation", "new_tokens", "ended", "broken_characters")
+
+
+def generate(
+    model: AnyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    spec: GenerationSpec,
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> pd.DataFrame:
+    """Continue each prompt as if it opened a document, ``spec.samples`` times (once when greedy: all would be alike).
+
+    Temperature and nucleus sampling (Holtzman et al., 2020) are the only changes made to the model's distribution;
+    penalties that a checkpoint's own generation settings ask for are left out, so that models stay comparable.
+    Neither the tokenizer, the model's mode nor PyTorch's random state is changed. The same seed and batch size give the
+    same text on the same machine.
+
+    Returns:
+        One row for each prompt and sample: prompt, sample (from 0), continuation, new_tokens (without the end token),
+        ended (the model closed the document), broken_characters (U+FFFD, where the tokens' bytes are not valid UTF-8).
+
+    Raises:
+        ModelError: the model's context has no room for ``spec.max_new_tokens`` tokens.
+    """
+    samples = spec.samples if spec.temperature > 0 else 1
+    asked = [(prompt, sample) for prompt in prompts for sample in range(samples)]
+    stops = _stop_ids(tokenizer)
+    config = _generation_config(spec, stops)
+    room = _prompt_room(model, spec)
+    rows = []
+    with _inference(model, spec.seed):
+        for batch in track(_batches(asked, batch_size), "generating", unit="batch"):
+            ids = [_prompt_ids(tokenizer, prompt)[-room:] for prompt, _ in batch]
+            for (prompt, sample), before, new in zip(batch, ids, _continue(model, ids, config), strict=True):
+                rows.append({"prompt": prompt, "sample": sample, **_described(tokenizer, before, new, stops)})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Every id that closes a document: the boundaries of training and the tokenizer's own end."""
+    edge = boundaries(tokenizer)
+    own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    return sorted({*edge.before, *edge.after, *own})
+
+
+def _generation_config(spec: GenerationSpec, stops: list[int]) -> GenerationConfig:
+    """Settings that leave no gap for a checkpoint's own defaults (Qwen2.5's, for one, penalise repetition)."""
+    sampling = {"temperature": spec.temperature, "top_p": spec.top_p, "top_k": 0} if spec.temperature > 0 else {}
+    return GenerationConfig(
+        do_sample=spec.temperature > 0,
+        max_new_tokens=spec.max_new_tokens,
+        eos_token_id=stops,
+        pad_token_id=stops[0],
+        use_cache=True,
+        num_beams=1,
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
+        **sampling,
+    )
+
+
+def _prompt_room(model: AnyModel, spec: GenerationSpec) -> int:
+    """Tokens of the prompt that fit beside the continuation; a longer prompt loses its beginning."""
+    context = getattr(model.config, "max_position_embeddings", None)
+    if context is None:
+        return 2**31
+    if context <= spec.max_new_tokens:
+        raise ModelError(
+            f"max_new_tokens {spec.max_new_tokens} leaves no room in the model's context of {context} tokens: lower it"
+        )
+    return context - spec.max_new_tokens
+
+
+def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    return [*boundaries(tokenizer).before, *encode(tokenizer, prompt)]
+
+
+def _batches(asked: list[tuple[str, int]], size: int) -> list[list[tuple[str, int]]]:
+    return [asked[i : i + size] for i in range(0, len(asked), size)]
+
+
+@contextmanager
+def _inference(model: AnyModel, seed: int) -> Iterator[None]:
+    """Evaluation mode and a seeded random state; each module's mode and the state come back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.random.fork_rng(), torch.inference_mode():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _continue(model: AnyModel, prompts: list[list[int]], config: GenerationConfig) -> list[list[int]]:
+    """New token ids of each prompt; prompts are padded on the left and the padding is masked."""
+    longest = max(len(ids) for ids in prompts)
+    padding = [longest - len(ids) for ids in prompts]
+    rows = [[config.pad_token_id] * pad + ids for pad, ids in zip(padding, prompts, strict=True)]
+    ids = torch.tensor(rows, device=model.device)
+    mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=model.device)
+    draw: Any = model.generate
+    output: torch.Tensor = draw(input_ids=ids, attention_mask=mask, generation_config=config)
+    return output[:, longest:].tolist()
+
+
+def _described(
+    tokenizer: PreTrainedTokenizerBase, before: list[int], new: list[int], stops: list[int]
+) -> dict[str, str | int | bool]:
+    end = next((i for i, token in enumerate(new) if token in stops), len(new))
+    text = _continuation(tokenizer, before, new[:end])
+    return {
+        "continuation": text,
+        "new_tokens": end,
+        "ended": end < len(new),
+        "broken_characters": text.count(REPLACEMENT),
+    }
+
+
+def _continuation(tokenizer: PreTrainedTokenizerBase, before: list[int], new: list[int]) -> str:
+    """Text of the new tokens, decoded after the prompt: some tokenizers drop the space before a text's first word."""
+    prompt, whole = _decode(tokenizer, before), _decode(tokenizer, before + new)
+    return whole[len(prompt) :] if whole.startswith(prompt) else _decode(tokenizer, new)
+
+
+def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

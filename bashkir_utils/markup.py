@@ -1,0 +1,76 @@
+"""Text of unknown origin made inert: corpus documents, continuations and file names in HTML and Markdown."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+EXCERPT = 600
+"""Characters shown of a text; the rest is an ellipsis."""
+_NUMBER_STARTS = frozenset("+-–0123456789")
+_MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def visible_text(text: str, limit: int = EXCERPT) -> str:
+    """At most ``limit`` characters; ``↵`` for line ends, ``⟨U+…⟩`` for what does not print (ANSI codes, bidi marks)."""
+    shown = "".join(map(_visible_sign, text[:limit]))
+    return shown + ("…" if len(text) > limit else "")
+
+
+def _visible_sign(sign: str) -> str:
+    if sign == "\n":
+        return " ↵ "
+    return sign if sign.isprintable() else f"⟨U+{ord(sign):04X}⟩"
+
+
+def escape_html(text: str, limit: int = EXCERPT) -> str:
+    """Text of unknown origin for HTML: no markup, nothing invisible, not endless."""
+    return html.escape(visible_text(text, limit))
+
+
+def escape_markdown(text: str) -> str:
+    """Text of unknown origin for Markdown: all ASCII punctuation is escaped, so no link, HTML, role or formula."""
+    return _MARKDOWN_SIGNS.sub(r"\\\1", visible_text(text))
+
+
+def html_table(frame: pd.DataFrame, caption: str, *, bashkir: Sequence[str] = ()) -> str:
+    """A table whose cells are escaped, headed by the index; columns (or index) in ``bashkir`` get ``lang="ba"``."""
+    head = "".join(
+        f'<th scope="col">{escape_html(str(name))}</th>' for name in [frame.index.name or "", *frame.columns]
+    )
+    heading = '<th scope="row" lang="ba">' if frame.index.name in bashkir else '<th scope="row">'
+    body = "".join(
+        f"<tr>{heading}{escape_html(_shown(index))}</th>"
+        + "".join(_cell(value, name in bashkir) for name, value in zip(frame.columns, values, strict=True))
+        + "</tr>"
+        for index, values in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
+    )
+    # MathJax, where a page loads it, would read $…$ in a table cell as a formula
+    return (
+        f'<table class="bashkir-table tex2jax_ignore mathjax_ignore"><caption>{escape_html(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(value: object, bashkir: bool) -> str:
+    if isinstance(value, str) and bashkir:
+        return f'<td lang="ba" style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
+    side = "left" if isinstance(value, str) and value[:1] not in _NUMBER_STARTS else "right"
+    return f'<td style="text-align:{side};overflow-wrap:anywhere">{escape_html(_shown(value))}</td>'
+
+
+def _shown(value: Any) -> str:
+    """A cell as text: numbers with separators, ``–`` for what is missing."""
+    formats: dict[type, Callable[[Any], str]] = {str: str, bool: lambda true: "yes" if true else "no"}
+    if type(value) in formats:
+        return formats[type(value)](value)
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value) or abs(value) >= 1e9:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,187 @@
+"""Figures of the error analysis and the results: languages, repetition, curves, Pareto fronts, the paper beside us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
+from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, styled
+
+COST_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "trainable_parameters": "trainable parameters",
+        "wall_seconds": "training time, seconds",
+        "peak_rss_bytes": "peak memory, bytes",
+    }
+)
+PROGRESS_NAMES: Mapping[str, str] = MappingProxyType({"tokens": "training tokens", "seconds": "training time, seconds"})
+MAX_LANGUAGES = 6
+REPETITION = ("rep_4", "loop_share", "distinct_2")
+ROW_HEIGHT = 0.34
+
+
+def pareto(report: StudyReport, cost: str, title: str) -> Figure:
+    """Bits per byte against a cost (a key of ``COST_NAMES``, log scale), intervals drawn, Pareto front joined.
+
+    Zero-shot models have no cost, so each is a horizontal line.
+    """
+    table = results_table(report)
+    figure, (axes,) = new_figure(height=4.2)
+    with styled():
+        _draw_points(axes, table[table["kind"] != "zero_shot"], cost)
+        for label, row in table[table["kind"] == "zero_shot"].iterrows():
+            axes.axhline(row["bits_per_byte"], color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
+            axes.annotate(
+                str(label), (1, row["bits_per_byte"]), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+            )
+        axes.set_xscale("log")
+        axes.margins(x=0.25, y=0.15)
+        axes.set(xlabel=COST_NAMES[cost], ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
+    return figure
+
+
+def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
+    front = trained.iloc[pareto_front(trained[cost].tolist(), trained["bits_per_byte"].tolist())]
+    axes.plot(
+        front[cost], front["bits_per_byte"], color="#000000", linewidth=1, alpha=0.5, label="Pareto front", zorder=1
+    )
+    for position, (label, row) in enumerate(trained.sort_values("bits_per_byte").iterrows()):
+        value = row["bits_per_byte"]
+        reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]
+        axes.errorbar(
+            row[cost],
+            value,
+            yerr=reach,
+            color=METHOD_COLOURS[row["kind"]],
+            marker=METHOD_MARKERS[row["kind"]],
+            capsize=3,
+        )
+        # neighbours in value get their labels on opposite sides
+        side = 1 if position % 2 == 0 else -1
+        axes.annotate(
+            str(label),
+            (row[cost], value),
+            xytext=(8 * side, 5),
+            textcoords="offset points",
+            ha="left" if side > 0 else "right",
+        )
+    if len(trained):
+        axes.legend(loc="best")
+
+
+def curves(report: StudyReport, against: str, title: str) -> Figure:
+    """Validation bits per byte of every trained run against ``tokens`` or ``seconds``."""
+    figure, (axes,) = new_figure(height=4.0)
+    styles = ("-", "--", ":", "-.")
+    drawn: dict[str, int] = {}
+    with styled():
+        for row in report.rows:
+            points = [(getattr(p, against), p.validation_bits_per_byte) for p in row.curve]
+            points = [point for point in points if point[1] is not None]
+            if not points:
+                continue
+            style = styles[drawn.get(row.kind, 0) % len(styles)]
+            drawn[row.kind] = drawn.get(row.kind, 0) + 1
+            axes.plot(
+                *zip(*points, strict=True),
+                color=METHOD_COLOURS[row.kind],
+                marker=METHOD_MARKERS[row.kind],
+                linestyle=style,
+                label=report.labels[row.run_id],
+            )
+        axes.set(xlabel=PROGRESS_NAMES[against], ylabel="validation bits per byte", title=title)
+        if drawn:
+            axes.legend()
+    return figure
+
+
+def language_bars(shares: pd.DataFrame, title: str) -> Figure:
+    """Stacked bars: share of each model's text by the language of its sentence (``errors.language_shares``)."""
+    shown = shares.iloc[:, :MAX_LANGUAGES]
+    rest = shares.iloc[:, MAX_LANGUAGES:].sum(axis=1)
+    if rest.any():
+        shown = shown.assign(**{"other languages": rest})
+    return _stacked(shown, "share of characters", title)
+
+
+def letter_bars(shares: pd.DataFrame, title: str) -> Figure:
+    """Stacked bars: share of each model's letters by class (``errors.letters_of_models``)."""
+    return _stacked(shares, "share of letters", title)
+
+
+def repetition_bars(summary: pd.DataFrame, title: str) -> Figure:
+    """One panel a measure of repetition (``errors.summarise_continuations``); each bar carries its value."""
+    figure, panels = new_figure(len(REPETITION), width=9.0, height=_height(summary))
+    with styled():
+        for axes, measure, colour in zip(panels, REPETITION, OKABE_ITO, strict=False):
+            bars = axes.barh(range(len(summary)), summary[measure].fillna(0), color=colour)
+            axes.bar_label(bars, fmt="%.2f", padding=2)
+            axes.set(xlim=(0, 1.15), xlabel=MEASURE_NAMES[measure])
+            _name_rows(axes, [str(label) for label in summary.index] if axes is panels[0] else [""] * len(summary))
+        figure.suptitle(title)
+    return figure
+
+
+def beside_paper(table: pd.DataFrame, title: str) -> Figure:
+    """Two panels, token perplexity (log scale) and bits per byte, of the paper's figures and ours, in one order.
+
+    ``table`` is that of ``report.beside_paper``; ours carry intervals, the paper gives none.
+    """
+    figure, panels = new_figure(2, width=9.5, height=_height(table))
+    colours = [METHOD_COLOURS["paper" if theirs else "full"] for theirs in table["from_paper"]]
+    names = [
+        f"{row.model}, {str(row.method).replace('_', ' ')}{' (paper)' if row.from_paper else ' (ours)'}"
+        for row in table.itertuples()
+    ]
+    with styled():
+        for axes, column, label in zip(
+            panels, ("token_perplexity", "bits_per_byte"), ("token perplexity (log)", "bits per byte"), strict=True
+        ):
+            bars = axes.barh(range(len(table)), table[column], color=colours)
+            axes.bar_label(bars, fmt="%.3g", padding=14)
+            axes.set_xlabel(label)
+            _name_rows(axes, names if axes is panels[0] else [""] * len(table))
+        panels[0].set_xscale("log")
+        panels[0].margins(x=0.3)
+        panels[1].margins(x=0.2)
+        _draw_intervals(panels[1], table)
+        figure.suptitle(title)
+    return figure
+
+
+def _draw_intervals(axes: Axes, table: pd.DataFrame) -> None:
+    ours = table[~table["from_paper"].astype(bool)]
+    axes.hlines(ours.index.to_numpy(), ours["low"].to_numpy(), ours["high"].to_numpy(), color="#000000")
+
+
+def _stacked(shares: pd.DataFrame, label: str, title: str) -> Figure:
+    figure, (axes,) = new_figure(width=8.5, height=_height(shares) + 0.4)
+    left = pd.Series(0.0, index=shares.index)
+    with styled():
+        for column, colour in zip(shares.columns, OKABE_ITO, strict=False):
+            values = shares[column].fillna(0)
+            bars = axes.barh(range(len(shares)), values, left=left, color=colour, edgecolor="white", label=str(column))
+            texts = [f"{value:.0%}" if value >= 0.08 else "" for value in values]
+            light = colour in {"#E69F00", "#56B4E9", "#F0E442"}
+            axes.bar_label(bars, texts, label_type="center", color="black" if light else "white", fontsize=9)
+            left = left + values
+        axes.set(xlim=(0, 1), xlabel=label, title=title)
+        axes.grid(False)
+        _name_rows(axes, [str(name) for name in shares.index])
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _name_rows(axes: Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(False, axis="y")
+    axes.invert_yaxis()
+
+
+def _height(table: pd.DataFrame) -> float:
+    return 1.3 + ROW_HEIGHT * len(table)

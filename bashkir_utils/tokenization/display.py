@@ -1,0 +1,107 @@
+"""Tokens as a reader can see them, and what the measurements show in words. Every text is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+import pandas as pd
+
+from .loading import Tokenizer
+
+TINTS = ("#CFE3F1", "#FBE3B5", "#CDEBDF", "#F5DCE9")
+"""Light tints of Okabe and Ito's colours; the border, not the tint, marks where a token ends."""
+
+
+def visible(piece: bytes) -> str:
+    """A token as a reader can see it: space as ``␣``, stray bytes and signs that do not print as ``⟨D2⟩``."""
+    return "".join(map(_visible_sign, piece.decode(errors="surrogateescape")))
+
+
+def _visible_sign(sign: str) -> str:
+    if sign == " ":
+        return "␣"
+    if sign.isprintable():
+        return sign
+    return "".join(f"⟨{byte:02X}⟩" for byte in sign.encode(errors="surrogateescape"))
+
+
+def colour_html(tokenizer: Tokenizer, text: str) -> str:
+    """HTML that shows each token of ``text`` in a box; the text is escaped, so it may come from anywhere."""
+    boxes = "".join(_box(index, piece) for index, piece in enumerate(tokenizer.pieces(text)) if piece)
+    return f'<div class="tokens" lang="ba" style="line-height:2.1">{boxes}</div>'
+
+
+def _box(index: int, piece: bytes) -> str:
+    style = (
+        f"display:inline-block;unicode-bidi:isolate;border:1px solid #333;border-radius:3px;margin:0 1px;"
+        f"padding:0 2px;line-height:1.4;color:#000;background:{TINTS[index % len(TINTS)]}"
+    )
+    return f'<span style="{style}" title="{piece.hex(" ").upper()}">{html.escape(visible(piece))}</span>'
+
+
+def split_table_html(loaded: Iterable[Tokenizer], text: str) -> str:
+    """HTML table: how each tokenizer splits the same text, and in how many tokens; everything is escaped."""
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(each.name)}</th><td>{len(each.encode(text))}</td>'
+        f'<td style="text-align:left">{colour_html(each, text)}</td></tr>'
+        for each in loaded
+    )
+    head = '<tr><th scope="col">tokenizer</th><th scope="col">tokens</th><th scope="col">split</th></tr>'
+    return f'<table class="token-splits"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def findings(measured: pd.DataFrame, parity: pd.DataFrame, paper: pd.DataFrame) -> str:
+    """What the chapter's three tables show, as a Markdown list; every number comes from them.
+
+    Args:
+        measured: from :func:`compare`.
+        parity: from :func:`compare_parity`.
+        paper: from :func:`paper_perplexities_as_bits_per_byte`.
+    """
+    lines = [
+        _fertility_finding(measured),
+        _whole_word_finding(measured),
+        _parity_finding(parity),
+        _paper_finding(paper),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _fertility_finding(measured: pd.DataFrame) -> str:
+    ordered = measured.sort_values("tokens_per_word")
+    fewest, most = ordered.iloc[0], ordered.iloc[-1]
+    return (
+        f"`{ordered.index[0]}` cuts the text least: {fewest['tokens_per_word']:.2f} tokens per word, "
+        f"{fewest['bytes_per_token']:.2f} bytes per token. `{ordered.index[-1]}` cuts it most: "
+        f"{most['tokens_per_word']:.2f} and {most['bytes_per_token']:.2f}."
+    )
+
+
+def _whole_word_finding(measured: pd.DataFrame) -> str:
+    whole, used = measured["words_kept_whole"], measured["vocabulary_used_share"]
+    return (
+        f"At best {whole.max():.1%} of the words stay whole (`{whole.idxmax()}`), and the text uses between "
+        f"{used.min():.1%} and {used.max():.1%} of a vocabulary."
+    )
+
+
+def _parity_finding(parity: pd.DataFrame) -> str:
+    loaded = parity.drop(index=["characters", "UTF-8 bytes"])
+    english, russian = loaded["against English"], loaded["against Russian"]
+    return (
+        f"A Bashkir sentence takes {english.min():.1f} to {english.max():.1f} times the tokens of its English "
+        f"translation and {russian.min():.1f} to {russian.max():.1f} times those of the Russian one, at "
+        f"{parity['against English']['characters']:.2f} and {parity['against Russian']['characters']:.2f} "
+        "times the characters."
+    )
+
+
+def _paper_finding(paper: pd.DataFrame) -> str:
+    reported = list(paper.sort_values("perplexity (reported)")["model"])
+    converted = list(paper.sort_values("bits per byte")["model"])
+    verdict = "stays the same" if reported == converted else f"becomes {', '.join(converted)}"
+    return (
+        f"By perplexity per token the paper's order is {', '.join(reported)}; in bits per byte, with the bytes per "
+        f"token of this text, it {verdict}."
+    )

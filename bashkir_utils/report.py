@@ -6,6 +6,7 @@ every table, figure and sentence takes it. Whatever comes from a corpus, a model
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -25,7 +26,7 @@ from .exceptions import RunError
 from .markup import escape_html, escape_markdown, html_table
 from .runs import Evaluation, Run, generations
 from .study import GenerationSpec, Specification, Study
-from .workspace import Workspace, disk_errors, fingerprint, read_json, write_json
+from .workspace import Workspace, disk_errors, fingerprint, write_json
 
 RESULTS_FILE, DOCUMENTS_FILE = "results.json", "documents.parquet"
 DOCUMENT_COLUMNS = ("run_id", "id", "nll", "tokens", "bytes", "characters", "words")
@@ -45,7 +46,13 @@ MEASURE_NAMES = MappingProxyType(
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*(?=[^\s/\\])")
 
 
-class CurvePoint(Specification):
+class Recorded(Specification):
+    """Base of what ``results.json`` holds: strict JSON, so infinity is written as a string."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class CurvePoint(Recorded):
     """One point of a training curve; a loss (nats per token) that was not taken there is None."""
 
     step: int
@@ -58,7 +65,7 @@ class CurvePoint(Specification):
     validation_bits_per_byte: float | None
 
 
-class Result(Specification):
+class Result(Recorded):
     """One run with its scores; costs are 0 where nothing was trained."""
 
     model: str
@@ -87,7 +94,7 @@ class Result(Specification):
     curve: tuple[CurvePoint, ...]
 
 
-class CorpusFacts(Specification):
+class CorpusFacts(Recorded):
     """Which text the results are about."""
 
     label: str
@@ -95,10 +102,8 @@ class CorpusFacts(Specification):
     counts: dict[str, Any]
 
 
-class StudyRecord(Specification):
+class StudyRecord(Recorded):
     """All results of a study, as ``results.json`` holds them: no text of the corpus, no path of a machine."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     study: str
     description: str
@@ -178,7 +183,7 @@ def record_study(
         temporary = folder / f".{DOCUMENTS_FILE}"
         report.documents.to_parquet(temporary, index=False)
         os.replace(temporary, folder / DOCUMENTS_FILE)
-        write_json(folder / RESULTS_FILE, report.record.model_dump(mode="json"))
+        write_json(folder / RESULTS_FILE, json.loads(report.record.model_dump_json()))
     return report
 
 
@@ -193,7 +198,7 @@ def load_recorded(folder: Path) -> tuple[StudyReport, ...]:
 
 def _load_record(folder: Path) -> StudyReport:
     try:
-        record = StudyRecord.model_validate(read_json(folder / RESULTS_FILE))
+        record = StudyRecord.model_validate_json((folder / RESULTS_FILE).read_bytes())
         documents = pd.read_parquet(folder / DOCUMENTS_FILE, columns=list(DOCUMENT_COLUMNS))
     except (OSError, ValueError, ValidationError) as error:
         raise RunError(f"recorded study {folder.name} is damaged: {_first_fault(error)}; record it again") from error

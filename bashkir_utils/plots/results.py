@@ -31,15 +31,16 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     Zero-shot models have no cost, so each is a horizontal line.
     """
     table = results_table(report)
+    trained = table[table["kind"] != "zero_shot"]
     figure, (axes,) = new_figure(height=4.2)
     with styled():
-        _draw_points(axes, table[table["kind"] != "zero_shot"], cost)
+        if len(trained):
+            _draw_points(axes, trained, cost)
         for label, row in table[table["kind"] == "zero_shot"].iterrows():
             axes.axhline(row["bits_per_byte"], color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
             axes.annotate(
                 str(label), (1, row["bits_per_byte"]), xycoords=("axes fraction", "data"), ha="right", va="bottom"
             )
-        axes.set_xscale("log")
         axes.margins(x=0.25, y=0.15)
         axes.set(xlabel=COST_NAMES[cost], ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
     return figure
@@ -70,8 +71,8 @@ def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
             textcoords="offset points",
             ha="left" if side > 0 else "right",
         )
-    if len(trained):
-        axes.legend(loc="best")
+    axes.set_xscale("log")
+    axes.legend(loc="best")
 
 
 def curves(report: StudyReport, against: str, title: str) -> Figure:

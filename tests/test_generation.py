@@ -1,0 +1,189 @@
+import pandas as pd
+import pytest
+import torch
+from transformers import GenerationConfig, PreTrainedTokenizerFast
+
+from bashkir_utils.adapt import adapt
+from bashkir_utils.exceptions import ModelError
+from bashkir_utils.generation import COLUMNS, generate
+from bashkir_utils.models import byte_tokenizer, load_model, load_tokenizer
+from bashkir_utils.packing import boundaries, encode
+from bashkir_utils.study import GenerationSpec, MethodSpec, ModelSpec
+from bashkir_utils.workspace import Workspace
+
+PROMPTS = ["Бөгөн", "Иртә менән һалҡын ине, ә төштән һуң", "Китап"]
+SAMPLED = GenerationSpec(max_new_tokens=10, samples=2, temperature=1.0, top_p=1.0)
+GREEDY = GenerationSpec(max_new_tokens=10, samples=3, temperature=0)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+def loaded(architecture, workspace, kind="zero_shot"):
+    spec = ModelSpec(name=architecture, source=f"random:{architecture}")
+    low_rank = {"rank": 4, "lora_alpha": 8} if kind in {"lora", "qlora"} else {}
+    model = load_model(spec, workspace, quantised=kind == "qlora")
+    return adapt(model, MethodSpec(name=kind, kind=kind, **low_rank)), load_tokenizer(spec, workspace)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "phi", "qwen2", "llama", "mistral"])
+def test_greedy_agrees_with_one_prompt_at_a_time_and_no_cache(architecture, workspace):
+    model, tokenizer = loaded(architecture, workspace)
+    table = generate(model, tokenizer, PROMPTS, GREEDY)
+    assert table["sample"].tolist() == [0, 0, 0]
+    for prompt, continuation in zip(PROMPTS, table["continuation"], strict=True):
+        ids = [*boundaries(tokenizer).before, *encode(tokenizer, prompt)]
+        new = []
+        while len(new) < 10:
+            logits = model(input_ids=torch.tensor([ids + new]), use_cache=False).logits[0, -1]
+            new.append(int(logits.argmax()))
+            if new[-1] == tokenizer.eos_token_id:
+                new.pop()
+                break
+        assert continuation == tokenizer.decode(ids + new, skip_special_tokens=True)[len(prompt) :]
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+def test_adapted_models_generate(kind, workspace):
+    model, tokenizer = loaded("llama", workspace, kind)
+    table = generate(model, tokenizer, PROMPTS, SAMPLED)
+    assert list(table.columns) == list(COLUMNS)
+    assert table[["prompt", "sample"]].to_records(index=False).tolist() == [(p, s) for p in PROMPTS for s in (0, 1)]
+    assert table["new_tokens"].between(0, 10).all()
+
+
+def test_a_trained_adapter_changes_the_text(workspace):
+    model, tokenizer = loaded("llama", workspace, "lora")
+    before = generate(model, tokenizer, PROMPTS, GREEDY)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    assert generate(model, tokenizer, PROMPTS, GREEDY)["continuation"].tolist() != before["continuation"].tolist()
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    first = generate(model, tokenizer, PROMPTS, SAMPLED)
+    torch.rand(3)
+    pd.testing.assert_frame_equal(first, generate(model, tokenizer, PROMPTS, SAMPLED))
+    other = generate(model, tokenizer, PROMPTS, SAMPLED.model_copy(update={"seed": 7}))
+    assert other["continuation"].tolist() != first["continuation"].tolist()
+    assert first["continuation"].nunique() == len(first), "samples of one prompt differ"
+
+
+def test_nothing_is_left_changed(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    model.train()
+    model.transformer.h[0].eval()
+    tokenizer.pad_token, tokenizer.padding_side = None, "right"
+    modes = [module.training for module in model.modules()]
+    torch.manual_seed(5)
+    expected = torch.rand(4)
+    torch.manual_seed(5)
+    generate(model, tokenizer, PROMPTS, SAMPLED)
+    assert torch.equal(torch.rand(4), expected)
+    assert [module.training for module in model.modules()] == modes
+    assert (tokenizer.pad_token, tokenizer.padding_side) == (None, "right")
+
+
+def test_modes_come_back_after_an_error(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    model.train()
+    model.generate = lambda **_: (_ for _ in ()).throw(RuntimeError("no"))
+    with pytest.raises(RuntimeError, match="no"):
+        generate(model, tokenizer, PROMPTS, GREEDY)
+    assert model.training
+
+
+def test_a_checkpoints_own_penalties_are_ignored(workspace):
+    model, tokenizer = loaded("llama", workspace)
+    plain = generate(model, tokenizer, PROMPTS, GREEDY)
+    model.generation_config = GenerationConfig(
+        repetition_penalty=50.0, no_repeat_ngram_size=1, do_sample=True, temperature=9.0, top_k=3
+    )
+    pd.testing.assert_frame_equal(plain, generate(model, tokenizer, PROMPTS, GREEDY))
+
+
+class _Scripted(torch.nn.Module):
+    """Gives the same bytes, whatever it is asked; remembers what it was asked."""
+
+    def __init__(self, new):
+        super().__init__()
+        self.new, self.device, self.config = new, torch.device("cpu"), GenerationConfig()
+
+    def generate(self, input_ids, attention_mask, generation_config):
+        self.asked = (input_ids, attention_mask)
+        return torch.cat([input_ids, torch.tensor([self.new] * len(input_ids))], dim=1)
+
+
+def ids_of(raw: bytes):
+    tokenizer = byte_tokenizer()
+    signs = {
+        bytes([b]): i for b, i in zip(range(256), map(tokenizer.convert_tokens_to_ids, _byte_signs()), strict=True)
+    }
+    return [signs[bytes([b])] for b in raw]
+
+
+def _byte_signs():
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return [bytes_to_unicode()[b] for b in range(256)]
+
+
+def test_half_a_letter_at_the_end_is_shown_and_counted():
+    model = _Scripted(ids_of("ҡа".encode() + "ҡ".encode()[:1]))
+    row = generate(model, byte_tokenizer(), ["Ба"], GREEDY).iloc[0]
+    assert row["continuation"] == "ҡа\ufffd"
+    assert (row["broken_characters"], row["new_tokens"], row["ended"]) == (1, 5, False)
+
+
+def test_text_after_the_end_token_is_dropped():
+    tokenizer = byte_tokenizer()
+    end = tokenizer.eos_token_id
+    row = generate(_Scripted([*ids_of(b"ab"), end, *ids_of(b"c")]), tokenizer, ["x"], GREEDY).iloc[0]
+    assert (row["continuation"], row["new_tokens"], row["ended"]) == ("ab", 2, True)
+
+
+def test_prompts_are_padded_on_the_left_and_masked():
+    tokenizer = byte_tokenizer()
+    model = _Scripted(ids_of(b"a"))
+    generate(model, tokenizer, ["abc", ""], GREEDY)
+    ids, mask = model.asked
+    assert mask.tolist() == [[1, 1, 1, 1], [0, 0, 0, 1]]
+    assert ids[0, 1:].tolist() == ids_of(b"abc")
+    assert ids[:, 0].tolist() == [tokenizer.eos_token_id] * 2, "each prompt opens a document"
+
+
+def test_batches_hold_every_prompt_once():
+    prompts = [f"{i}" for i in range(7)]
+    table = generate(_Scripted(ids_of(b"a")), byte_tokenizer(), prompts, GREEDY, batch_size=3)
+    assert table["prompt"].tolist() == prompts
+
+
+def test_no_prompts_give_an_empty_table():
+    assert list(generate(_Scripted([]), byte_tokenizer(), [], GREEDY).columns) == list(COLUMNS)
+
+
+def test_a_prompt_longer_than_the_context_loses_its_beginning(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    table = generate(model, tokenizer, ["ҡ" * 2000], GREEDY)
+    assert table["new_tokens"].iloc[0] > 0
+
+
+def test_no_room_for_the_continuation_is_one_clear_error(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    with pytest.raises(ModelError, match="512 tokens: lower it"):
+        generate(model, tokenizer, ["ҡ"], GenerationSpec(max_new_tokens=512))
+
+
+def test_a_tokenizer_that_strips_the_first_space_keeps_it_between_prompt_and_continuation():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    words = ["▁Мин", "▁барам", "<s>", "</s>"]
+    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="</s>"))
+    core.pre_tokenizer, core.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>")
+    assert tokenizer.decode([1]) == "барам"
+    assert generate(_Scripted([1]), tokenizer, ["Мин"], GREEDY)["continuation"].iloc[0] == " барам"

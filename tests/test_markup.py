@@ -1,0 +1,104 @@
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from bashkir_utils.markup import escape_html, escape_markdown, html_table, visible_text
+
+HOSTILE = (
+    "<script>alert(1)</script></textarea></td></table><img src=x onerror=alert(2)> [click](javascript:alert(3)) "
+    "\x1b[31mred\x1b[0m \u202etfel ot thgir\u202c $\\frac{1}{2}$ {ref}`index` {{ variable }} `code` **bold** "
+    "https://example.org <https://example.org> &lt;b&gt; " + "ҡ" * 100_000
+)
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parsed(page):
+    reader = Tags()
+    reader.feed(page)
+    return reader
+
+
+def test_a_hostile_text_stays_text_in_a_table():
+    frame = pd.DataFrame({HOSTILE: [HOSTILE]}, index=[HOSTILE])
+    page = html_table(frame, HOSTILE, bashkir=[HOSTILE])
+    reader = parsed(page)
+    assert reader.tags == ["table", "caption", "thead", "tr", "th", "th", "tbody", "tr", "th", "td"]
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert len(page) < 20_000
+    assert "<script>alert(1)</script>" in "".join(reader.text), "it is shown as it is, not removed"
+    assert "tex2jax_ignore mathjax_ignore" in page
+
+
+def test_half_a_surrogate_pair_can_be_written():
+    assert escape_html("a\ud800").encode() == "a⟨U+D800⟩".encode()
+
+
+@given(st.text())
+def test_any_text_makes_no_tag(text):
+    reader = parsed(f"<p>{escape_html(text)}</p>")
+    assert reader.tags == ["p"]
+    assert "".join(reader.text) == visible_text(text)
+
+
+def test_a_hostile_text_stays_text_in_markdown():
+    page = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(escape_markdown(HOSTILE))
+    assert parsed(page).tags == ["p"]
+    assert "<script>alert(1)</script>" in "".join(parsed(page).text)
+
+
+def test_a_hostile_text_stays_text_in_the_books_own_markdown():
+    from myst_parser.config.main import MdParserConfig
+    from myst_parser.mdit_to_docutils.base import DocutilsRenderer, make_document
+    from myst_parser.parsers.mdit import create_md_parser
+
+    extensions = {"dollarmath", "amsmath", "linkify", "substitution", "colon_fence", "html_image", "attrs_inline"}
+    config = MdParserConfig(enable_extensions=extensions, substitutions={"variable": "SUBSTITUTED"})
+    parser = create_md_parser(config, DocutilsRenderer)
+    parser.options["document"] = make_document()
+    document = parser.render(f"- one {escape_markdown(HOSTILE)}")
+    kinds = {type(node).__name__ for node in document.findall()}
+    assert kinds <= {"document", "bullet_list", "list_item", "paragraph", "Text"}
+    assert "SUBSTITUTED" not in document.astext()
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_markdown_gives_the_visible_text_back(text):
+    inline = MarkdownIt("commonmark").parse("x" + escape_markdown(text) + "x")[1]
+    assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak"}
+    assert "".join(child.content for child in inline.children) == "x" + visible_text(text) + "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"), (float("nan"), "–"), (True, "yes"), (False, "no"), (1234567, "1,234,567"), (40.0, "40"),
+        (0.12341, "0.1234"), (1234.5, "1,234"), (float("inf"), "inf"), (3.2e15, "3.2e+15"), ("", ""),
+    ],
+)  # fmt: skip
+def test_cells_are_readable(value, shown):
+    page = html_table(pd.DataFrame({"a": pd.Series([value], dtype=object)}), "caption")
+    assert f">{shown}</td>" in page
+
+
+def test_headings_have_a_scope_and_bashkir_its_language():
+    frame = pd.DataFrame({"count": [3]}, index=pd.Index(["ҡала"], name="word"))
+    page = html_table(frame, "Words", bashkir=["word"])
+    assert '<th scope="row" lang="ba">ҡала</th>' in page
+    assert '<th scope="col">count</th>' in page
+    assert page.startswith('<table class="bashkir-table')

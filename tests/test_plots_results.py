@@ -1,0 +1,115 @@
+import io
+
+import pandas as pd
+import pytest
+from made_results import made_report
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from bashkir_utils import report
+from bashkir_utils.plots import results
+from bashkir_utils.plots.style import METHOD_COLOURS
+
+SHARES = pd.DataFrame(
+    [[0.5, 0.3, 0.1, 0.04, 0.03, 0.02, 0.01], [0.0] * 7], index=["full", "silent"], columns=list("abcdefg")
+)
+SUMMARY = pd.DataFrame(
+    {"rep_4": [0.1, 0.5], "loop_share": [0.0, 0.9], "distinct_2": [0.8, float("nan")]}, index=["full", "lora"]
+)
+PAPER = pd.DataFrame(
+    {
+        "model": ["GPT-2 medium"],
+        "method": ["full"],
+        "perplexity (reported)": [3.34],
+        "bits per byte": [1.161],
+    }
+)
+
+
+@pytest.fixture
+def live(tmp_path):
+    return made_report(tmp_path)
+
+
+def drawn(figure):
+    """The figure as pixels; fails where nothing was drawn."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    image = Image.open(stream).convert("L")
+    assert min(image.size) > 150
+    assert len(set(image.tobytes())) > 10
+    return image
+
+
+def texts(figure):
+    return [t.get_text() for axes in figure.axes for t in [*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label]]
+
+
+@pytest.mark.parametrize("cost", ["trainable_parameters", "wall_seconds"])
+def test_pareto(live, cost):
+    figure = results.pareto(live, cost, "A title")
+    drawn(figure)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    assert {"zero shot", "full", "lora r8", "qlora r8", "A title", results.COST_NAMES[cost]} <= set(texts(figure))
+    table = report.results_table(live)
+    front = next(line for line in axes.lines if line.get_label() == "Pareto front")
+    kept = report.pareto_front(table[cost].iloc[1:].tolist(), table["bits_per_byte"].iloc[1:].tolist())
+    assert front.get_ydata().tolist() == table["bits_per_byte"].iloc[1:].iloc[kept].tolist()
+    assert {to_hex(c.lines[0].get_color()) for c in axes.containers} == {
+        to_hex(METHOD_COLOURS[kind]) for kind in ("full", "lora", "qlora")
+    }
+
+
+def test_pareto_of_zero_shot_alone(live):
+    only = report.StudyReport(live.record.model_copy(update={"rows": live.rows[:1]}), live.documents)
+    drawn(results.pareto(only, "wall_seconds", "One"))
+
+
+@pytest.mark.parametrize("against", ["tokens", "seconds"])
+def test_curves_join_only_the_points_that_were_validated(live, against):
+    figure = results.curves(live, against, "Curves")
+    drawn(figure)
+    lines = figure.axes[0].lines
+    assert [line.get_label() for line in lines] == ["full", "lora r8", "qlora r8"]
+    assert lines[0].get_ydata().tolist() == pytest.approx([2.2, 2.0])
+    assert lines[0].get_xdata().tolist() == [getattr(live.rows[1].curve[i], against) for i in (0, 2)]
+
+
+def test_curves_of_two_ranks_can_be_told_apart_without_colour(tmp_path):
+    methods = [{"name": f"lora_r{r}", "kind": "lora", "rank": r, "lora_alpha": 8} for r in (8, 16)]
+    from made_results import NATS_PER_BYTE
+
+    NATS_PER_BYTE.setdefault("lora_r16", 1.0)
+    lines = results.curves(made_report(tmp_path, methods=methods), "tokens", "Ranks").axes[0].lines
+    assert lines[0].get_linestyle() != lines[1].get_linestyle()
+
+
+def test_language_bars_gather_the_rest(live):
+    figure = results.language_bars(SHARES, "Languages")
+    drawn(figure)
+    axes = figure.axes[0]
+    names = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert names == [*"abcdef", "other languages"]
+    assert sum(patch.get_width() for patch in axes.patches) == pytest.approx(1)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["full", "silent"]
+
+
+def test_letter_bars_and_repetition_bars(live):
+    drawn(results.letter_bars(SHARES.iloc[:, :5], "Letters"))
+    figure = results.repetition_bars(SUMMARY, "Repetition")
+    drawn(figure)
+    assert [axes.get_xlabel() for axes in figure.axes] == [report.MEASURE_NAMES[m] for m in results.REPETITION]
+    assert "0.90" in texts(figure)
+
+
+def test_the_papers_figures_are_coloured_and_named_as_theirs(live):
+    table = report.beside_paper(PAPER, live)
+    figure = results.beside_paper(table, "Paper and ours")
+    drawn(figure)
+    names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert sum("(paper)" in name for name in names) == 1
+    assert sum("(ours)" in name for name in names) == 4
+    colours = [to_hex(patch.get_facecolor()).upper() for patch in figure.axes[1].patches]
+    assert [colour == METHOD_COLOURS["paper"] for colour in colours] == table["from_paper"].tolist()
+    assert figure.axes[0].get_xscale() == "log"

@@ -1,0 +1,321 @@
+import json
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_results import MACHINE, MadeCorpus, documents, made, made_report
+
+from bashkir_utils import report
+from bashkir_utils.errors import summarise_continuations
+from bashkir_utils.exceptions import RunError
+
+
+@pytest.fixture
+def live(tmp_path):
+    return made_report(tmp_path)
+
+
+def ids(live):
+    return {label: run_id for run_id, label in live.labels.items()}
+
+
+def test_labels_name_what_differs(tmp_path, live):
+    assert list(live.labels.values()) == ["zero shot", "full", "lora r8", "qlora r8"]
+    models = [{"name": name, "source": "random:llama"} for name in ("one", "two")]
+    several = made_report(tmp_path, models=models, seeds=[1, 2])
+    assert "one zero shot" in several.labels.values()
+    assert "two lora r8 seed 2" in several.labels.values()
+    assert len(set(several.labels.values())) == len(several.rows) == 14
+
+
+def test_results_table_holds_the_evaluations_numbers(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path)
+    table = report.results_table(report.collect(study, corpus, runs, evaluations))
+    sums = evaluations[1].documents
+    assert table.loc["full", "bits_per_byte"] == pytest.approx(sums["nll"].sum() / math.log(2) / sums["bytes"].sum())
+    assert table.loc["full", "token_perplexity"] == pytest.approx(math.exp(sums["nll"].sum() / sums["tokens"].sum()))
+    assert (table["bits_per_byte_low"] < table["bits_per_byte"]).all()
+    assert table.loc["lora r8", "trainable_share"] == pytest.approx(10_000 / 2_000_000)
+    assert table.loc["zero shot", ["trainable_parameters", "wall_seconds"]].tolist() == [0, 0]
+
+
+def test_results_html_has_headings_and_no_number_for_what_was_not_trained(live):
+    page = report.results_html(live, "All runs")
+    assert "<caption>All runs</caption>" in page
+    assert page.count('<th scope="row">') == 4
+    assert "95% interval" in page
+    zero_shot = page[page.index('<th scope="row">zero shot') :].split("</tr>")[0]
+    assert zero_shot.count(">–<") == 7
+    assert "GPU" not in page, "no column for a GPU that was not there"
+
+
+def test_paired_difference_knows_what_separate_intervals_hide():
+    shared = documents(0.9, 1)
+    worse = shared.assign(nll=shared["nll"] + 0.02 * shared["bytes"])
+    found = report.paired_difference(worse, shared.sample(frac=1, random_state=3))
+    assert (found.value, found.low, found.high) == pytest.approx([0.02 / math.log(2)] * 3)
+
+
+def test_paired_difference_of_like_runs_includes_zero_and_covers_as_promised():
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(200, 900, 60)
+    misses = 0
+    for trial in range(120):
+        first, second = (
+            pd.DataFrame({"id": range(60), "bytes": sizes, "nll": sizes * rng.normal(1, 0.1, 60)}) for _ in range(2)
+        )
+        found = report.paired_difference(first, second, samples=300, seed=trial)
+        misses += not found.low <= 0 <= found.high
+    assert 1 <= misses <= 18, "a 95% interval misses about one time in twenty"
+
+
+def test_paired_difference_agrees_with_scipys_bootstrap():
+    from scipy.stats import bootstrap
+
+    first, second = documents(0.9, 1), documents(0.92, 2)
+    ours = report.paired_difference(first, second, samples=4000)
+    theirs = bootstrap(
+        ((first["nll"] - second["nll"]).to_numpy(), first["bytes"].to_numpy()),
+        lambda nll, size, axis: nll.sum(axis) / math.log(2) / size.sum(axis),
+        paired=True, vectorized=True, method="percentile", n_resamples=4000, rng=0,
+    ).confidence_interval  # fmt: skip
+    width = theirs.high - theirs.low
+    assert abs(ours.low - theirs.low) < 0.1 * width
+    assert abs(ours.high - theirs.high) < 0.1 * width
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        documents(0.9, 1).iloc[1:],
+        documents(0.9, 1).assign(bytes=7),
+        documents(0.9, 1).assign(id=lambda d: d["id"] + "x"),
+    ],
+)
+def test_scores_of_other_documents_are_not_compared(other):
+    with pytest.raises(RunError, match="same documents"):
+        report.paired_difference(documents(0.9, 1), other)
+
+
+def test_differences_from_the_best(live):
+    found = report.differences_from(live, ids(live)["full"])
+    assert found.index.tolist() == ["zero shot", "lora r8", "qlora r8"]
+    assert found.loc["zero shot", "difference"] == pytest.approx(0.7 / math.log(2), abs=0.02)
+    assert found.loc["qlora r8", "excludes_zero"]
+    assert "excludes 0" in report.differences_html(live)
+
+
+def test_findings_claim_only_what_the_paired_interval_supports(live):
+    differences = report.differences_from(live, ids(live)["full"])
+    sentences = report.findings(live).splitlines()
+    assert sentences[0].startswith("- Lowest bits per byte: **full**")
+    worse = next(line for line in sentences if line.startswith("- Worse than full"))
+    unclear = [line for line in sentences if line.startswith("- No difference to full can be claimed")]
+    for label, row in differences.iterrows():
+        assert (label in worse) == row["excludes_zero"]
+        assert any(label in line for line in unclear) == (not row["excludes_zero"])
+    assert any("lora r8" in line and "overlap" in line for line in sentences)
+    assert any("Better than tiny as it came" in line for line in sentences)
+    assert any("one seed" in line for line in sentences)
+
+
+def test_findings_say_when_nothing_can_be_told_apart(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path)
+    rng = np.random.default_rng(0)
+    noise = [each.documents["bytes"] * rng.normal(1, 0.3, len(each.documents)) for each in evaluations]
+    alike = [replace(e, documents=e.documents.assign(nll=nll)) for e, nll in zip(evaluations, noise, strict=True)]
+    live = report.collect(study, corpus, runs, alike)
+    best = report.best_run(live).run_id
+    assert not report.differences_from(live, best)["excludes_zero"].any()
+    sentences = report.findings(live)
+    assert "No difference to" in sentences
+    assert "Worse than" not in sentences
+    assert "Better than" not in sentences
+
+
+def test_a_diverged_run_is_not_the_best(live):
+    broken = live.rows[1].model_copy(update={"bits_per_byte": report.Interval(math.nan, math.nan, math.nan)})
+    record = live.record.model_copy(update={"rows": (broken, *live.rows[2:])})
+    assert report.best_run(report.StudyReport(record, live.documents)).method == "lora_r8"
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
+def test_pareto_front_is_what_no_point_dominates(points):
+    front = report.pareto_front(*zip(*points, strict=True))
+    kept = [points[i] for i in front]
+
+    def dominated(point):
+        return any(o != point and o[0] <= point[0] and o[1] <= point[1] for o in points)
+
+    assert set(kept) == {point for point in points if not dominated(point)}
+    assert kept == sorted(kept)
+
+
+def test_record_and_load_give_the_same_report_without_texts_paths_or_ids(tmp_path):
+    corpus = MadeCorpus(label="zip /home/somebody/secret/bashkir corpus.zip")
+    study, corpus, runs, evaluations = made(
+        tmp_path / "runs",
+        corpus,
+        models=[{"name": "tiny", "source": "path:/srv/models/tiny", "label": "from /srv/models/tiny"}],
+    )
+    written = report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "first")
+    (read,) = report.load_recorded(tmp_path / "recorded")
+    assert read.record == written.record
+    pd.testing.assert_frame_equal(read.documents, written.documents)
+    pd.testing.assert_frame_equal(report.results_table(read), report.results_table(written))
+    assert report.findings(read) == report.findings(written)
+    text = (tmp_path / "recorded" / "first" / "results.json").read_text()
+    assert not re.search(r"/home|/srv|/tmp|secret|document-\d", text)
+    assert not read.documents["id"].str.contains("document").any()
+    assert json.loads(text)["corpus"]["label"] == "zip bashkir corpus.zip"
+    assert [len(row.curve) for row in read.rows] == [0, 3, 3, 3]
+    assert read.rows[1].curve[1].validation_loss is None
+    assert sorted(path.name for path in (tmp_path / "recorded" / "first").iterdir()) == [
+        "documents.parquet",
+        "results.json",
+    ]
+
+
+def test_a_record_is_strict_json_even_when_a_perplexity_overflows(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path / "runs")
+    evaluations[0].summary["word_perplexity"] = report.Interval(math.inf, 1.0, math.inf)
+    report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "x")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    json.loads((tmp_path / "recorded" / "x" / "results.json").read_text(), parse_constant=refuse)
+    assert report.load_recorded(tmp_path / "recorded")[0].rows[0].word_perplexity.value == math.inf
+
+
+def test_recording_again_replaces(tmp_path):
+    made_once = made(tmp_path / "runs")
+    report.record_study(*made_once, tmp_path / "recorded" / "x")
+    study, corpus, runs, evaluations = made_once
+    report.record_study(study, corpus, runs[:2], evaluations[:2], tmp_path / "recorded" / "x")
+    (read,) = report.load_recorded(tmp_path / "recorded")
+    assert len(read.rows) == 2
+
+
+def test_nothing_recorded_is_no_error(tmp_path):
+    assert report.load_recorded(tmp_path) == report.load_recorded(tmp_path / "absent") == ()
+
+
+def _unknown_key(content):
+    content["surprise"] = 1
+
+
+def _wrong_type(content):
+    content["rows"][0]["seed"] = "many"
+
+
+def _unknown_run(content):
+    content["rows"][0]["run_id"] = "other"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [(_unknown_key, "surprise"), (_wrong_type, "rows.0.seed"), (_unknown_run, "other")]
+)
+def test_a_damaged_record_is_one_clear_line(tmp_path, damage, message):
+    report.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
+    path = tmp_path / "recorded" / "broken" / "results.json"
+    content = json.loads(path.read_text())
+    damage(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=rf"^recorded study broken [^\n]*{message}[^\n]*record it again$"):
+        report.load_recorded(tmp_path / "recorded")
+
+
+@pytest.mark.parametrize("file", ["results.json", "documents.parquet"])
+def test_a_cut_off_record_is_one_clear_line(tmp_path, file):
+    report.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
+    path = tmp_path / "recorded" / "broken" / file
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(RunError, match="recorded study broken is damaged"):
+        report.load_recorded(tmp_path / "recorded")
+
+
+def test_the_recorded_studies_of_the_checkout_can_be_read():
+    for study in report.load_recorded(report.recorded_folder()):
+        assert report.results_html(study, "recorded")
+        assert report.findings(study)
+        assert not re.search(r'"(/|[A-Z]:\\)', study.record.model_dump_json())
+
+
+def test_provenance_line_says_where_numbers_come_from(live):
+    line = report.provenance_line(live)
+    for part in ("made", "generated text", "c0ffee0123456789", "random weights", "abc123def456", MACHINE["processor"]):
+        assert part in line
+    assert "2026\\-01\\-01 to 2026\\-01\\-04".replace("\\-", "") in line.replace("\\-", "").replace("-", "")
+
+
+PAPER = pd.DataFrame(
+    {
+        "model": ["GPT-2 medium", "Mistral-7B"],
+        "method": ["full", "QLoRA"],
+        "perplexity (reported)": [3.34, 3.79],
+        "bits per byte": [1.161, 0.744],
+    }
+)
+
+
+def test_the_papers_figures_stand_beside_ours_and_are_marked(live):
+    table = report.beside_paper(PAPER, live)
+    assert table["from_paper"].sum() == 2
+    assert table["bits_per_byte"].is_monotonic_increasing
+    assert table.loc[table["from_paper"], ["low", "high"]].isna().all(axis=None)
+    page = report.beside_paper_html(table, live)
+    assert page.count("reported perplexity, converted here") == 2
+    assert page.count("ours: made") == 4
+
+
+def made_continuations(texts):
+    return pd.DataFrame(
+        [
+            {
+                "model": model, "prompt": "Бөгөн", "sample": 0, "continuation": text, "new_tokens": 5,
+                "ended": False, "broken_characters": 0, "kind": "news", "gloss": "Today",
+            }
+            for model, text in texts.items()
+        ]
+    )  # fmt: skip
+
+
+def test_continuations_are_shown_whole_prompt_by_prompt_in_their_language():
+    table = pd.concat(
+        [made_continuations({"full": "бик матур"}), made_continuations({"full": "һыу"}).assign(prompt="Төн")]
+    )
+    page = report.continuations_html(table)
+    assert page.count("<details") == 2
+    assert page.count("<details open") == 1
+    assert '<td lang="ba"' in page
+
+
+def test_continuation_findings_name_the_disagreement_between_loss_and_language(live):
+    summary = pd.DataFrame(
+        {"in_language": [0.1, 0.2, 0.9, 0.3], "loop_share": [0.5, 0.1, 0.2, 0.3]}, index=list(live.labels.values())
+    )
+    sentences = report.continuation_findings(live, summary)
+    assert "most Bashkir in the text of **lora r8**: 90%" in sentences
+    assert "**full**, has 20%" in sentences
+    assert "loops: **zero shot**, 50%" in sentences
+    agreeing = report.continuation_findings(live, summary.assign(in_language=[0.1, 0.9, 0.2, 0.3]))
+    assert "It is also the model with the lowest bits per byte" in agreeing
+
+
+def test_the_summary_of_errors_can_be_shown():
+    summary = summarise_continuations(made_continuations({"full": "Бөгөн һауа бик матур ине.", "lora": "a b a b"}))
+    page = report.summary_html(summary)
+    assert "share in Bashkir" in page
+    assert not re.search(r"\w_\w", page.replace("tex2jax_ignore", "").replace("mathjax_ignore", ""))
+
+
+def test_excerpts_are_joined_by_id():
+    worst = pd.DataFrame({"id": ["b", "a"], "bits_per_byte": [3.0, 2.0]})
+    texts = pd.DataFrame({"id": ["a", "b"], "text": ["ааааа", "ббббб"]})
+    assert report.with_excerpts(worst, texts, characters=3)["excerpt"].tolist() == ["ббб", "ааа"]

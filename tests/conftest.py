@@ -1,0 +1,75 @@
+"""Shared by all tests: a workspace of its own, tiny models, a corpus that needs no pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bashkir_utils.language import generate_documents
+from bashkir_utils.study import MethodSpec, ModelSpec, TrainingSpec
+from bashkir_utils.workspace import Workspace
+
+ARCHITECTURES = ("gpt2", "phi", "qwen2", "llama", "mistral")
+METHODS = {
+    "full": MethodSpec(name="full", kind="full", learning_rate=3e-3),
+    "lora": MethodSpec(name="lora", kind="lora", rank=8, lora_alpha=16, learning_rate=1e-2),
+    "qlora": MethodSpec(name="qlora", kind="qlora", rank=8, lora_alpha=16, learning_rate=1e-2),
+}
+
+
+@dataclass(frozen=True)
+class TextCorpus:
+    """What ``runs`` asks of a corpus, over texts at hand."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    fingerprint: str = "0123456789abcdef"
+    label: str = "texts of a test"
+
+    def split(self, name: str) -> pd.DataFrame:
+        texts = getattr(self, name)
+        rows = {"id": [f"{name}-{i}" for i in range(len(texts))], "source": "test", "text": list(texts)}
+        return pd.DataFrame(rows | {"bytes": [len(text.encode()) for text in texts]})
+
+
+@pytest.fixture(scope="session")
+def shared_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One workspace for the tiny models, which are the same for every test."""
+    return Workspace(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    return [document.text for document in generate_documents(60, seed=7)]
+
+
+@pytest.fixture(scope="session")
+def text_corpus(texts: list[str]) -> TextCorpus:
+    return TextCorpus(tuple(texts[:40]), tuple(texts[40:50]), tuple(texts[50:53]))
+
+
+@pytest.fixture
+def tiny() -> ModelSpec:
+    return ModelSpec(name="tiny-llama", source="random:llama")
+
+
+@pytest.fixture
+def budget() -> TrainingSpec:
+    return TrainingSpec(
+        block_length=32,
+        batch_size=4,
+        tokens=1536,
+        log_points=4,
+        validation_points=2,
+        validation_blocks=2,
+        checkpoints=4,
+    )

@@ -1,0 +1,221 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from bashkir_utils import runs
+from bashkir_utils.exceptions import RunError
+from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, RunSpec
+from bashkir_utils.workspace import Workspace, read_json
+
+from conftest import METHODS
+
+SPEC = EvaluationSpec(max_bytes=3000, window=64, overlap=16, bootstrap_samples=50)
+RECORD = {
+    "run_id", "corpus_label", "corpus_fingerprint", "precision", "adapted_modules", "trainable_parameters",
+    "total_parameters", "parameters_by_module", "date", "commit", "machine", "versions", "tokens_seen", "bytes_seen",
+    "wall_seconds", "tokens_per_second", "bytes_per_second", "peak_rss_bytes", "peak_gpu_bytes",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ask(tiny, budget, text_corpus):
+    def make(method: str = "lora") -> RunSpec:
+        if method == "zero_shot":
+            return RunSpec(model=tiny, method=ZERO_SHOT, seed=0, training=None, corpus=text_corpus.fingerprint)
+        return RunSpec(model=tiny, method=METHODS[method], seed=3, training=budget, corpus=text_corpus.fingerprint)
+
+    return make
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(torch.arange(40)[None].to(model.device)).logits
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_is_stored_whole_and_loaded_again(method, ask, text_corpus, workspace, monkeypatch):
+    trained = {}
+    save = runs._save_weights
+
+    def remember(model, tokenizer, spec, folder):
+        model.eval()
+        trained["logits"] = logits(model)
+        save(model, tokenizer, spec, folder)
+
+    monkeypatch.setattr(runs, "_save_weights", remember)
+    run = runs.obtain(ask(method), text_corpus, workspace)
+    assert set(run.record) >= RECORD
+    assert run.record["adapted_modules"] == ([] if method == "full" else sorted(run.record["adapted_modules"]))
+    weights = run.folder / ("model/model.safetensors" if method == "full" else "adapter/adapter_model.safetensors")
+    assert weights.is_file()
+    assert len(run.curve) >= 4
+    assert "seed: 3" in (run.folder / "README.md").read_text()
+    monkeypatch.setattr(runs, "train", lambda *_: pytest.fail("a finished run is trained again"))
+    again = runs.obtain(ask(method), text_corpus, workspace)
+    assert again.record == run.record
+    model, _ = again.load(workspace)
+    model.eval()
+    torch.testing.assert_close(logits(model), trained["logits"], rtol=2e-2, atol=2e-2)
+    assert not any((workspace.runs / runs.PARTIAL).iterdir())
+
+
+def test_training_beats_zero_shot_and_evaluations_are_kept(ask, text_corpus, workspace, monkeypatch):
+    base = runs.evaluate(runs.obtain(ask("zero_shot"), text_corpus, workspace), text_corpus, SPEC, workspace)
+    run = runs.obtain(ask("full"), text_corpus, workspace)
+    tuned = runs.evaluate(run, text_corpus, SPEC, workspace)
+    assert tuned.summary["bits_per_byte"].high < base.summary["bits_per_byte"].low
+    assert tuned.documents["id"].tolist() == base.documents["id"].tolist()
+    np.testing.assert_allclose(tuned.words["nll"].sum(), tuned.documents["nll"].sum())
+    monkeypatch.setattr(runs, "score_documents", lambda *_: pytest.fail("scored twice"))
+    again = runs.evaluate(run, text_corpus, SPEC, workspace)
+    assert again.summary == tuned.summary
+    pd.testing.assert_frame_equal(again.documents, tuned.documents)
+
+
+def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
+    run = runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    spec = GenerationSpec(prompts=2, max_new_tokens=4)
+    first = runs.generations(run, spec, workspace)
+    assert {"prompt", "continuation", "kind", "gloss"} <= set(first.columns)
+    monkeypatch.setattr(runs.generation, "generate", lambda *_: pytest.fail("generated twice"))
+    pd.testing.assert_frame_equal(runs.generations(run, spec, workspace), first)
+
+
+def test_a_run_of_another_corpus_is_refused(ask, text_corpus, workspace):
+    spec = ask("lora").model_copy(update={"corpus": "another"})
+    with pytest.raises(RunError, match="is for corpus another"):
+        runs.obtain(spec, text_corpus, workspace)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError(
+            "[enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file: file write failed"
+        ),
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(error, ask, text_corpus, workspace, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(runs, "_save_weights", fail)
+    with pytest.raises(RunError, match="free some space") as caught:
+        runs.obtain(ask(), text_corpus, workspace)
+    assert "\n" not in str(caught.value)
+    assert runs.list_runs(workspace) == []
+    monkeypatch.undo()
+    assert runs.obtain(ask(), text_corpus, workspace).record["resumed_from_step"] > 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounts a small file system")
+def test_a_really_full_disk(ask, text_corpus, tmp_path, shared_workspace):
+    small = tmp_path / "small"
+    small.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", small], check=False)
+    if done.returncode:
+        pytest.skip("no right to mount")
+    try:
+        with pytest.raises(RunError, match="cannot write"):
+            runs.obtain(ask("full"), text_corpus, Workspace(small))
+        assert runs.list_runs(Workspace(small)) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_damage_is_named(ask, text_corpus, workspace):
+    run = runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    (run.folder / "record.json").write_text("{")
+    with pytest.raises(RunError, match="is damaged"):
+        runs.load_run(run.run_id, workspace)
+    with pytest.raises(RunError, match="no run 'nothing'"):
+        runs.load_run("nothing", workspace)
+
+
+SCRIPT = """
+    import os, signal, sys, time
+    sys.path.insert(0, {tests!r})
+    from pathlib import Path
+    from bashkir_utils import runs, training
+    from bashkir_utils.study import RunSpec
+    from bashkir_utils.workspace import Workspace
+    from conftest import TextCorpus
+    {before}
+    texts = tuple(f"Беҙ {{i}} йыл Өфөлә йәшәйбеҙ. " * 6 for i in range(60))
+    corpus = TextCorpus(texts[:40], texts[40:50], texts[50:])
+    spec = RunSpec.model_validate_json(Path({spec!r}).read_text())
+    run = runs.obtain(spec, corpus, Workspace(Path({home!r})))
+    print("FINISHED", run.record["resumed_from_step"], run.record["final_validation_loss"])
+"""
+KILL = """
+    original = training._Reporter.on_step_end
+    def kill(self, args, state, control, **others):
+        original(self, args, state, control, **others)
+        if state.global_step == 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+    training._Reporter.on_step_end = kill
+"""
+SLOW = """
+    original = training._Reporter.on_step_end
+    def slow(self, args, state, control, **others):
+        original(self, args, state, control, **others)
+        time.sleep(0.5)
+    training._Reporter.on_step_end = slow
+"""
+
+
+@pytest.fixture
+def start(ask, tmp_path):
+    """A function that asks for the same run in a process of its own."""
+    spec = tmp_path / "spec.json"
+    spec.write_text(ask("lora").model_dump_json())
+
+    def process(home: Path, before: str = "pass") -> subprocess.Popen:
+        body = SCRIPT.format(tests=str(Path(__file__).parent), spec=str(spec), home=str(home), before="{before}")
+        code = textwrap.dedent(body).replace("{before}", textwrap.dedent(before).strip())
+        return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    return process
+
+
+def test_a_killed_process_is_resumed_to_the_same_loss(start, tmp_path):
+    killed = start(tmp_path / "a", KILL)
+    straight = start(tmp_path / "b")
+    killed.communicate()
+    assert killed.returncode == -9
+    assert not runs.list_runs(Workspace(tmp_path / "a"))
+    resumed, _ = start(tmp_path / "a").communicate()
+    expected, _ = straight.communicate()
+    word, step, loss = resumed.split()
+    assert (word, step) == ("FINISHED", "6")
+    assert expected.split()[1] == "0"
+    assert float(loss) == pytest.approx(float(expected.split()[2]), abs=1e-3)
+
+
+def test_two_processes_train_a_run_once(start, tmp_path):
+    processes = [start(tmp_path / "home", SLOW) for _ in range(2)]
+    outputs = [process.communicate() for process in processes]
+    assert all("FINISHED 0" in out for out, _ in outputs)
+    trained = [err.count("autocast: precision is") for _, err in outputs]
+    waited = [err.count("another process works on") for _, err in outputs]
+    assert sorted(trained) == [0, 1]
+    assert sorted(waited) == [0, 1]
+
+
+def test_records_hold_no_pickles(ask, text_corpus, workspace):
+    run = runs.obtain(ask("lora"), text_corpus, workspace)
+    kinds = {path.suffix for path in run.folder.rglob("*") if path.is_file()}
+    assert kinds <= {".json", ".parquet", ".safetensors", ".md", ".jinja"}
+    assert json.loads((run.folder / "spec.json").read_text()) == read_json(run.folder / "spec.json")

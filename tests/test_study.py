@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bashkir_utils.exceptions import ProfileError
+from bashkir_utils.study import ModelSpec, RunSpec, load_study, profile_names
+
+MINIMAL = {
+    "name": "mine",
+    "description": "a test",
+    "models": [{"name": "m", "source": "random:gpt2"}],
+    "methods": [{"name": "full", "kind": "full"}],
+    "seeds": [1],
+    "training": {"tokens": 100},
+}
+
+
+def written(tmp_path: Path, content) -> Path:
+    path = tmp_path / "profile.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_that_ships_is_valid(name):
+    study = load_study(name)
+    assert study.name == name
+    cells = study.cells("corpus")
+    assert len({cell.run_id for cell in cells}) == len(cells)
+    assert sum(cell.method.kind == "zero_shot" for cell in cells) == len(study.models)
+
+
+def test_the_four_profiles_are_there():
+    assert {"smoke", "demo", "study", "paper"} <= set(profile_names())
+
+
+def test_demo_covers_what_the_issue_asks():
+    study = load_study("demo")
+    assert [(m.kind, m.rank) for m in study.methods] == [("full", None), ("lora", 8), ("lora", 16), ("qlora", 8)]
+    assert study.generation.prompts >= 12
+
+
+def test_corpus_argument_replaces_only_the_source(tmp_path):
+    path = written(tmp_path, MINIMAL | {"corpus": {"min_characters": 7}})
+    study = load_study(path, corpus="some.zip")
+    assert (study.corpus.source, study.corpus.min_characters) == ("some.zip", 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"seeds": ["one"]}, "seeds.0: Input should be a valid integer"),
+        ({"seeds": []}, "seeds"),
+        ({"training": {"tokens": 1, "epochs": 1}}, "exactly one of tokens and epochs"),
+        ({"training": {"tokens": 100, "batchsize": 2}}, "training.batchsize"),
+        ({"methods": [{"name": "x", "kind": "prompt"}]}, "methods.0.kind"),
+        ({"methods": [{"name": "x", "kind": "lora"}]}, "rank and lora_alpha go with lora"),
+        ({"methods": [{"name": "x", "kind": "full", "rank": 8, "lora_alpha": 8}]}, "only with them"),
+        ({"models": [{"name": "m", "source": "ftp:x"}]}, "is not pip"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "methods": ["qlora"]}]}, "unknown methods: qlora"),
+        ({"models": [{"name": "m", "source": "random:gpt2"}] * 2}, "named twice"),
+        ({"evaluation": {"window": 8, "overlap": 8}}, "overlap must be smaller"),
+    ],
+)
+def test_a_wrong_profile_is_refused_in_one_line(tmp_path, change, message):
+    with pytest.raises(ProfileError, match=message) as caught:
+        load_study(written(tmp_path, MINIMAL | change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "- a\n- b", "", "name: {a"])
+def test_what_is_not_a_profile_is_refused(tmp_path, text):
+    with pytest.raises(ProfileError) as caught:
+        load_study(written(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_list_what_is_known(tmp_path):
+    study = load_study(written(tmp_path, MINIMAL))
+    with pytest.raises(ProfileError, match=r"unknown model 'gpt9'; this profile has m"):
+        study.model("gpt9")
+    with pytest.raises(ProfileError, match=r"unknown method 'magic'; this profile has zero_shot, full"):
+        study.method("magic")
+    with pytest.raises(ProfileError, match="unknown profile 'nothing'; choose demo"):
+        load_study("nothing")
+    with pytest.raises(ProfileError, match="no such file"):
+        load_study(tmp_path / "absent.yaml")
+
+
+def test_run_id_changes_with_every_setting_and_not_with_labels():
+    study = load_study("demo")
+    spec = study.run_spec("c" * 16, method="lora_r8")
+    assert spec.training is not None
+    variants = [
+        spec.model_copy(update={"seed": 43}),
+        spec.model_copy(update={"corpus": "d" * 16}),
+        spec.model_copy(update={"training": spec.training.model_copy(update={"block_length": 64})}),
+        spec.model_copy(update={"method": spec.method.model_copy(update={"learning_rate": 1.0})}),
+        spec.model_copy(update={"model": spec.model.model_copy(update={"revision": "abc"})}),
+    ]
+    assert len({spec.run_id, *(variant.run_id for variant in variants)}) == 6
+    relabelled = spec.model_copy(update={"model": spec.model.model_copy(update={"label": "other words"})})
+    assert relabelled.run_id == spec.run_id
+
+
+@given(st.sampled_from(profile_names()))
+def test_a_run_spec_survives_json(name):
+    for cell in load_study(name).cells("f" * 16):
+        assert RunSpec.model_validate(cell.model_dump(mode="json")).run_id == cell.run_id
+
+
+def test_a_model_can_restrict_its_methods():
+    cells = load_study("smoke").cells("x")
+    assert {c.method.name for c in cells if c.model.name == "tiny-gpt2"} == {"zero_shot", "full", "lora_r8"}
+
+
+def test_specifications_are_frozen():
+    spec = ModelSpec(name="m", source="random:gpt2")
+    with pytest.raises(ValueError, match="frozen"):
+        spec.name = "other"

@@ -1,0 +1,136 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import set_seed
+
+from bashkir_utils import training
+from bashkir_utils.adapt import adapt, choose_precision, load_base
+from bashkir_utils.exceptions import RunError
+from bashkir_utils.models import load_tokenizer
+from bashkir_utils.packing import pack
+from bashkir_utils.study import RunSpec, TrainingSpec
+from bashkir_utils.training import (
+    CURVE_COLUMNS,
+    PeakMemory,
+    TrainingData,
+    blocks_wanted,
+    newest_checkpoint,
+    step_count,
+    train,
+)
+
+from conftest import METHODS
+
+
+class Interrupted(BaseException):
+    """Stands for the moment in which a process is stopped."""
+
+
+@pytest.fixture
+def make(shared_workspace, tiny, budget, text_corpus):
+    """A function that trains a tiny model once and gives result and model."""
+    tokenizer = load_tokenizer(tiny, shared_workspace)
+    length = budget.block_length
+    data = TrainingData(
+        pack(tokenizer, text_corpus.train, length, max_blocks=blocks_wanted(budget)),
+        pack(tokenizer, text_corpus.validation, length, max_blocks=budget.validation_blocks),
+    )
+
+    def run(method: str, folder: Path, spec: TrainingSpec = budget, learning_rate: float | None = None):
+        way = METHODS[method]
+        way = way.model_copy(update={"learning_rate": learning_rate or way.learning_rate})
+        asked = RunSpec(model=tiny, method=way, seed=5, training=spec, corpus="x")
+        precision = choose_precision("fp32", way)
+        set_seed(asked.seed)
+        model = adapt(load_base(tiny, way, precision, shared_workspace), way)
+        return train(model, data, asked, precision, folder), model
+
+    return run
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_lowers_loss_and_counts_what_it_saw(method, make, tmp_path, budget):
+    result, _ = make(method, tmp_path)
+    losses = result.curve["loss"].dropna()
+    assert losses.iloc[-1] < losses.iloc[0] - 0.2
+    assert tuple(result.curve.columns) == CURVE_COLUMNS
+    assert (result.steps, result.tokens_seen) == (12, 12 * 4 * 32) == (12, budget.tokens)
+    last = result.curve.iloc[-1]
+    assert last["bytes"] == result.bytes_seen
+    # the byte tokenizer has one token a byte but for boundaries, so nats a token are nats a byte, all but
+    assert last["bits_per_byte"] == pytest.approx(last["loss"] / math.log(2), rel=0.02)
+    assert result.curve["seconds"].is_monotonic_increasing
+    assert 0 < result.train_seconds <= result.wall_seconds
+    assert result.peak_rss_bytes >= result.rss_before_bytes > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(method, make, tmp_path, monkeypatch):
+    straight, _ = make(method, tmp_path / "straight")
+    original = training._Reporter.on_step_end
+
+    def stop_at_step_8(self, args, state, control, **others):
+        original(self, args, state, control, **others)
+        if state.global_step == 8:
+            raise Interrupted
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(training._Reporter, "on_step_end", stop_at_step_8)
+        make(method, tmp_path / "broken")
+    assert newest_checkpoint(tmp_path / "broken").name == "checkpoint-6"
+    resumed, _ = make(method, tmp_path / "broken")
+    assert resumed.resumed_from_step == 6
+    assert resumed.curve["step"].tolist() == straight.curve["step"].tolist()
+    for column in ("loss", "validation_loss"):
+        np.testing.assert_allclose(resumed.curve[column], straight.curve[column], atol=1e-3)
+    assert resumed.curve["seconds"].is_monotonic_increasing
+
+
+def test_half_written_checkpoints_are_passed_over(tmp_path):
+    whole, half = tmp_path / "checkpoint-9", tmp_path / "checkpoint-12"
+    for folder in (whole, half):
+        folder.mkdir()
+    (whole / "trainer_state.json").write_text("{}")
+    (half / "trainer_state.json").write_text('{"global_st')
+    assert newest_checkpoint(tmp_path) == whole
+    assert not half.exists()
+    assert newest_checkpoint(tmp_path / "absent") is None
+
+
+def test_divergence_is_an_error_with_advice(make, tmp_path):
+    with pytest.raises(RunError, match="not a finite number: lower the learning rate"):
+        make("full", tmp_path, learning_rate=1e30)
+
+
+def test_budget_arithmetic():
+    spec = TrainingSpec(block_length=10, batch_size=2, gradient_accumulation=3, tokens=121)
+    assert step_count(spec, blocks=99) == 3
+    assert blocks_wanted(spec) == 18
+    by_epochs = TrainingSpec(batch_size=4, epochs=1.5)
+    assert step_count(by_epochs, blocks=10) == 4
+    assert blocks_wanted(by_epochs) is None
+
+
+def test_gradient_checkpointing_changes_memory_not_loss(make, tmp_path, budget):
+    plain, _ = make("lora", tmp_path / "a")
+    thrifty, _ = make("lora", tmp_path / "b", budget.model_copy(update={"gradient_checkpointing": True}))
+    np.testing.assert_allclose(plain.curve["loss"], thrifty.curve["loss"], atol=1e-4)
+
+
+def test_accumulated_batches_are_one_large_batch(make, tmp_path, budget):
+    large, _ = make("full", tmp_path / "a")
+    halves = budget.model_copy(update={"batch_size": 2, "gradient_accumulation": 2})
+    small, _ = make("full", tmp_path / "b", halves)
+    np.testing.assert_allclose(large.curve["loss"], small.curve["loss"], atol=2e-3)
+
+
+def test_peak_memory_sees_an_allocation_that_is_gone_again():
+    import time
+
+    with PeakMemory() as memory:
+        block = np.ones(40_000_000)
+        time.sleep(0.5)
+        del block
+    assert memory.peak_bytes - memory.before_bytes > 250_000_000

@@ -394,6 +394,21 @@ class TestPaper:
         assert list(ranks.loc["GPT-2 medium"]) == [1, 2]
 
 
+class TestReadable:
+    def test_formats(self, loaded):
+        measured = tokenization.compare([loaded["gpt2"], loaded["qwen"]], [SENTENCE])
+        table = tokenization.readable(measured)
+        assert list(table.columns) == ["gpt2", "qwen"]
+        assert table.loc["vocabulary size", "qwen"] == "151,643"
+        assert table.loc["unknown share", "gpt2"] == "0.00%"
+        assert float(table.loc["tokens per word", "gpt2"]) == pytest.approx(
+            measured.loc["gpt2", "tokens_per_word"], abs=0.005
+        )
+        assert float(table.loc["words kept whole", "qwen"].rstrip("%")) == pytest.approx(
+            100 * measured.loc["qwen", "words_kept_whole"], abs=0.005
+        )
+
+
 class TestFindings:
     MEASURED = pd.DataFrame(
         {

@@ -96,7 +96,7 @@ def plot_perplexity_against_bits(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_splits(tokenizers: Sequence[Tokenizer], text: str, *, width: float = 9.0) -> Figure:
+def plot_splits(tokenizers: Sequence[Tokenizer], text: str, *, width: float = 7.5) -> Figure:
     """The tokens of one text as boxes, one strip a tokenizer; a box's edge, not its tint, is a token's end.
 
     Args:

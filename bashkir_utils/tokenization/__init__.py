@@ -3,7 +3,7 @@
 Nothing here adds special tokens: every count is of the text alone.
 """
 
-from .display import TINTS, colour_html, findings, split_table_html, visible
+from .display import TINTS, colour_html, findings, readable, split_table_html, visible
 from .loading import (
     ROUND_TRIP_TEXT,
     Tokenizer,
@@ -47,6 +47,7 @@ __all__ = [
     "paper_perplexities_as_bits_per_byte",
     "pieces_per_word",
     "premium",
+    "readable",
     "renyi_efficiency",
     "sample_texts",
     "split_table_html",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -49,6 +50,32 @@ def split_table_html(loaded: Iterable[Tokenizer], text: str) -> str:
     )
     head = '<tr><th scope="col">tokenizer</th><th scope="col">tokens</th><th scope="col">split</th></tr>'
     return f'<table class="token-splits"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def readable(measured: pd.DataFrame) -> pd.DataFrame:
+    """The figures of :func:`compare` as text, shares in per cent: one row a measure, one column a tokenizer."""
+    rows = {
+        measure.replace("_", " "): [pattern.format(value) for value in measured[measure]]
+        for measure, pattern in _PATTERNS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(measured.index)).rename_axis("measure")
+
+
+_PATTERNS = MappingProxyType(
+    {
+        "tokens_per_word": "{:.2f}",
+        "characters_per_token": "{:.2f}",
+        "bytes_per_token": "{:.3f}",
+        "words_kept_whole": "{:.2%}",
+        "vocabulary_size": "{:,}",
+        "vocabulary_used": "{:,}",
+        "vocabulary_used_share": "{:.2%}",
+        "unknown_share": "{:.2%}",
+        "byte_fallback_share": "{:.2%}",
+        "renyi_efficiency": "{:.3f}",
+        "megabytes_per_second": "{:.1f}",
+    }
+)
 
 
 def findings(measured: pd.DataFrame, parity: pd.DataFrame, paper: pd.DataFrame) -> str:

@@ -419,7 +419,7 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
         report: our runs.
 
     Returns:
-        columns model, method, token_perplexity, bits_per_byte, low, high (None for the paper's), from_paper.
+        columns model, method, token_perplexity, bits_per_byte, kind (``paper`` for theirs), low, high (NaN for theirs).
     """
     theirs = pd.DataFrame(
         {
@@ -427,7 +427,7 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
             "method": paper["method"],
             "token_perplexity": paper["perplexity (reported)"],
             "bits_per_byte": paper["bits per byte"],
-            "from_paper": True,
+            "kind": "paper",
         }
     )
     ours = [
@@ -438,7 +438,7 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
             "bits_per_byte": row.bits_per_byte.value,
             "low": row.bits_per_byte.low,
             "high": row.bits_per_byte.high,
-            "from_paper": False,
+            "kind": row.kind,
         }
         for row in report.rows
     ]
@@ -447,7 +447,7 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
 
 def beside_paper_html(table: pd.DataFrame, report: StudyReport) -> str:
     """The table of :func:`beside_paper` as HTML; each row says whose figure it is."""
-    whose = np.where(table["from_paper"], "reported perplexity, converted here", f"ours: {report.record.study}")
+    whose = np.where(table["kind"] == "paper", "reported perplexity, converted here", f"ours: {report.record.study}")
     shown = table.assign(source=whose)[["source", "method", "token_perplexity", "bits_per_byte"]]
     shown.index = pd.Index(table["model"], name="model")
     shown = shown.rename(columns={"token_perplexity": "token perplexity", "bits_per_byte": "bits per byte"})
@@ -470,6 +470,25 @@ def provenance_line(report: StudyReport) -> str:
         "machine": "; ".join(_unique(row.machine for row in report.rows)),
     }
     return " · ".join(f"**{name}:** {escape_markdown(value)}" for name, value in parts.items())
+
+
+def recorded_heading(report: StudyReport) -> str:
+    """Markdown that sets a recorded study apart from what ran here."""
+    return f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
+
+
+def recorded_line(recorded: Sequence[StudyReport]) -> str:
+    """Markdown: how many recorded studies there are, or that there is none and how one comes to be."""
+    if not recorded:
+        return "No study has been recorded in `book/recorded` of this checkout yet."
+    names = ", ".join(escape_markdown(each.record.study) for each in recorded)
+    return f"Recorded studies shown: {len(recorded)} ({names})."
+
+
+def generation_line(spec: GenerationSpec) -> str:
+    """Markdown: how continuations were drawn."""
+    drawn = "greedy" if spec.temperature == 0 else f"temperature {spec.temperature:g}, top-p {spec.top_p:g}"
+    return f"At most {spec.max_new_tokens} new tokens, {drawn}, {spec.samples} for each prompt, seed {spec.seed}."
 
 
 def findings(report: StudyReport) -> str:
@@ -549,7 +568,7 @@ def _overlaps(report: StudyReport, best: Result, label: str) -> list[str]:
         return [] if len(report.rows) == 1 else [f"No other run's interval in the table overlaps that of {label}."]
     return [
         f"In the table the intervals of {', '.join(overlapping)} overlap that of {label}; "
-        "the paired differences above decide, because documents differ more than methods do."
+        "the paired differences above decide, because they set aside how hard each document is."
     ]
 
 

@@ -13,6 +13,7 @@ from made_results import MACHINE, MadeCorpus, documents, made, made_report
 from bashkir_utils import report
 from bashkir_utils.errors import summarise_continuations
 from bashkir_utils.exceptions import RunError
+from bashkir_utils.study import GenerationSpec
 
 
 @pytest.fixture
@@ -254,6 +255,19 @@ def test_provenance_line_says_where_numbers_come_from(live):
     assert "2026\\-01\\-01 to 2026\\-01\\-04".replace("\\-", "") in line.replace("\\-", "").replace("-", "")
 
 
+def test_a_recorded_study_is_set_apart(live):
+    assert "Recorded study “made”" in report.recorded_heading(live)
+    assert report.recorded_line([live]) == "Recorded studies shown: 1 (made)."
+    assert report.recorded_line([]).startswith("No study has been recorded")
+
+
+def test_generation_settings_in_words():
+    assert "temperature 0.5, top-p 0.9, 2 for each prompt, seed 3" in report.generation_line(
+        GenerationSpec(temperature=0.5, top_p=0.9, samples=2, seed=3)
+    )
+    assert "greedy" in report.generation_line(GenerationSpec(temperature=0))
+
+
 PAPER = pd.DataFrame(
     {
         "model": ["GPT-2 medium", "Mistral-7B"],
@@ -266,9 +280,10 @@ PAPER = pd.DataFrame(
 
 def test_the_papers_figures_stand_beside_ours_and_are_marked(live):
     table = report.beside_paper(PAPER, live)
-    assert table["from_paper"].sum() == 2
+    theirs = table["kind"] == "paper"
+    assert theirs.sum() == 2
     assert table["bits_per_byte"].is_monotonic_increasing
-    assert table.loc[table["from_paper"], ["low", "high"]].isna().all(axis=None)
+    assert table.loc[theirs, ["low", "high"]].isna().all(axis=None)
     page = report.beside_paper_html(table, live)
     assert page.count("reported perplexity, converted here") == 2
     assert page.count("ours: made") == 4

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, styled
@@ -22,7 +23,7 @@ COST_NAMES: Mapping[str, str] = MappingProxyType(
 PROGRESS_NAMES: Mapping[str, str] = MappingProxyType({"tokens": "training tokens", "seconds": "training time, seconds"})
 MAX_LANGUAGES = 6
 REPETITION = ("rep_4", "loop_share", "distinct_2")
-ROW_HEIGHT = 0.34
+ROW_HEIGHT = 0.38
 
 
 def pareto(report: StudyReport, cost: str, title: str) -> Figure:
@@ -121,7 +122,7 @@ def repetition_bars(summary: pd.DataFrame, title: str) -> Figure:
     with styled():
         for axes, measure, colour in zip(panels, REPETITION, OKABE_ITO, strict=False):
             bars = axes.barh(range(len(summary)), summary[measure].fillna(0), color=colour)
-            axes.bar_label(bars, fmt="%.2f", padding=2)
+            axes.bar_label(bars, ["–" if pd.isna(value) else f"{value:.2f}" for value in summary[measure]], padding=2)
             axes.set(xlim=(0, 1.15), xlabel=MEASURE_NAMES[measure])
             _name_rows(axes, [str(label) for label in summary.index] if axes is panels[0] else [""] * len(summary))
         figure.suptitle(title)
@@ -134,30 +135,33 @@ def beside_paper(table: pd.DataFrame, title: str) -> Figure:
     ``table`` is that of ``report.beside_paper``; ours carry intervals, the paper gives none.
     """
     figure, panels = new_figure(2, width=9.5, height=_height(table))
-    colours = [METHOD_COLOURS["paper" if theirs else "full"] for theirs in table["from_paper"]]
     names = [
-        f"{row.model}, {str(row.method).replace('_', ' ')}{' (paper)' if row.from_paper else ' (ours)'}"
+        f"{row.model}, {str(row.method).replace('_', ' ')} ({'paper' if row.kind == 'paper' else 'ours'})"
         for row in table.itertuples()
     ]
     with styled():
-        for axes, column, label in zip(
-            panels, ("token_perplexity", "bits_per_byte"), ("token perplexity (log)", "bits per byte"), strict=True
-        ):
-            bars = axes.barh(range(len(table)), table[column], color=colours)
-            axes.bar_label(bars, fmt="%.3g", padding=14)
-            axes.set_xlabel(label)
+        for axes, column in zip(panels, ("token_perplexity", "bits_per_byte"), strict=True):
+            _draw_dots(axes, table, column)
             _name_rows(axes, names if axes is panels[0] else [""] * len(table))
-        panels[0].set_xscale("log")
-        panels[0].margins(x=0.3)
-        panels[1].margins(x=0.2)
-        _draw_intervals(panels[1], table)
+        panels[0].set(xscale="log", xlabel="token perplexity (log scale)")
+        panels[0].xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        panels[0].xaxis.set_major_formatter("{x:g}")
+        panels[0].xaxis.set_minor_formatter(NullFormatter())
+        panels[1].set(xlabel="bits per byte")
+        panels[1].hlines(
+            range(len(table)), table["low"].to_numpy(), table["high"].to_numpy(), color="#000000", zorder=1
+        )
         figure.suptitle(title)
     return figure
 
 
-def _draw_intervals(axes: Axes, table: pd.DataFrame) -> None:
-    ours = table[~table["from_paper"].astype(bool)]
-    axes.hlines(ours.index.to_numpy(), ours["low"].to_numpy(), ours["high"].to_numpy(), color="#000000")
+def _draw_dots(axes: Axes, table: pd.DataFrame, column: str) -> None:
+    for position, (kind, value) in enumerate(zip(table["kind"], table[column], strict=True)):
+        axes.plot(value, position, color=METHOD_COLOURS[kind], marker=METHOD_MARKERS[kind], linestyle="none")
+        axes.annotate(
+            f"{value:.3g}", (value, position), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8
+        )
+    axes.margins(x=0.15, y=0.12)
 
 
 def _stacked(shares: pd.DataFrame, label: str, title: str) -> Figure:

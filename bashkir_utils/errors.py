@@ -209,11 +209,11 @@ def letters_of_models(continuations: pd.DataFrame) -> pd.DataFrame:
 
 
 def worst_documents(evaluation: Scored, count: int = 5) -> pd.DataFrame:
-    """The documents with the most bits per byte, worst first: id, source, bytes, tokens, bits_per_byte."""
+    """The documents with the most bits per byte, by rank: id, source, bytes, tokens, bits_per_byte."""
     documents = evaluation.documents
     scored = documents.assign(bits_per_byte=documents["nll"] / math.log(2) / documents["bytes"])
     kept = scored.nlargest(count, "bits_per_byte")[["id", "source", "bytes", "tokens", "bits_per_byte"]]
-    return kept.reset_index(drop=True)
+    return kept.set_index(pd.RangeIndex(1, len(kept) + 1, name="rank"))
 
 
 def worst_words(evaluation: Scored, count: int = 15, *, min_letters: int = 4, min_count: int = 2) -> pd.DataFrame:

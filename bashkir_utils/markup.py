@@ -39,10 +39,12 @@ def escape_markdown(text: str) -> str:
 
 
 def html_table(frame: pd.DataFrame, caption: str, *, bashkir: Sequence[str] = ()) -> str:
-    """A table whose cells are escaped, headed by the index; columns (or index) in ``bashkir`` get ``lang="ba"``."""
-    head = "".join(
-        f'<th scope="col">{escape_html(str(name))}</th>' for name in [frame.index.name or "", *frame.columns]
-    )
+    """A table whose cells are escaped, headed by the index; columns (or index) in ``bashkir`` get ``lang="ba"``.
+
+    Underscores in the names of columns become spaces.
+    """
+    names = [str(name).replace("_", " ") for name in (frame.index.name or "", *frame.columns)]
+    head = "".join(f'<th scope="col">{escape_html(name)}</th>' for name in names)
     heading = '<th scope="row" lang="ba">' if frame.index.name in bashkir else '<th scope="row">'
     body = "".join(
         f"<tr>{heading}{escape_html(_shown(index))}</th>"

@@ -33,11 +33,11 @@ DOCUMENT_COLUMNS = ("run_id", "id", "nll", "tokens", "bytes", "characters", "wor
 FEW_DOCUMENTS = 20
 MEASURE_NAMES = MappingProxyType(
     {
-        "in_language": "share in Bashkir",
+        "in_language": "share in the target language",
         "rep_4": "repeated 4-grams (rep-4)",
         "distinct_2": "distinct-2",
         "loop_share": "share in loops",
-        "non_bashkir_letters": "share of letters not Bashkir",
+        "non_bashkir_letters": "share of letters that are not Bashkir",
         "new_tokens": "new tokens",
         "broken_characters": "broken characters",
     }
@@ -524,17 +524,19 @@ def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
 
 def _language_sentences(report: StudyReport, shares: pd.Series) -> list[str]:
     best = report.labels[best_run(report).run_id]
-    top = str(shares.idxmax())
+    if shares.max() == 0:
+        return ["The identifier finds the target language in no model's text."]
+    most = [str(label) for label in shares.index[np.isclose(shares, shares.max())]]
     first = (
-        f"The identifier finds most Bashkir in the text of **{escape_markdown(top)}**: "
+        f"The identifier finds most of the target language in the text of **{escape_markdown(', '.join(most))}**: "
         f"{shares.max():.0%} of the characters."
     )
-    if math.isclose(shares[best], shares.max()):
-        return [first, f"It is also the model with the lowest bits per byte ({escape_markdown(best)})."]
+    if best in most:
+        return [first, f"That holds for the model with the lowest bits per byte, {escape_markdown(best)}."]
     return [
         first,
         f"The model with the lowest bits per byte, **{escape_markdown(best)}**, has {shares[best]:.0%}: "
-        "the lowest loss does not go with the most Bashkir here.",
+        "the lowest loss does not go with the most text in the target language here.",
     ]
 
 
@@ -615,16 +617,16 @@ def continuations_html(table: pd.DataFrame) -> str:
     return "\n".join(blocks)
 
 
-def summary_html(summary: pd.DataFrame) -> str:
+def summary_html(report: StudyReport, summary: pd.DataFrame) -> str:
     """The table of ``errors.summarise_continuations`` as HTML, with its measures in words."""
     shown = summary.rename(columns=dict(MEASURE_NAMES))
-    return html_table(shown, "Continuations in numbers: means over the continuations of each model")
+    return html_table(shown, f"Continuations in numbers; profile {report.record.study}: {report.record.description}")
 
 
 def with_excerpts(documents: pd.DataFrame, texts: pd.DataFrame, *, characters: int = 160) -> pd.DataFrame:
     """Add to ``documents`` (column id) the beginning of their text from ``texts`` (columns id, text)."""
-    excerpts = texts.assign(excerpt=texts["text"].str[:characters])[["id", "excerpt"]]
-    return documents.merge(excerpts, on="id", how="left")
+    excerpts = texts.set_index("id")["text"].str[:characters]
+    return documents.assign(excerpt=documents["id"].map(excerpts))
 
 
 def _range(low: float, high: float) -> str:

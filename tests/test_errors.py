@@ -195,7 +195,7 @@ SCORES = Scores(
 
 def test_worst_documents():
     worst = errors.worst_documents(SCORES, 2)
-    assert worst["id"].tolist() == ["c", "b"]
+    assert worst["id"].to_dict() == {1: "c", 2: "b"}
     assert worst["bits_per_byte"].tolist() == pytest.approx([3 / math.log(2), 2 / math.log(2)])
 
 

@@ -1,7 +1,10 @@
 import io
+from itertools import pairwise
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_results import made_report
 from matplotlib.colors import to_hex
 from PIL import Image
@@ -61,6 +64,16 @@ def test_pareto(live, cost):
     }
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12).map(sorted))
+def test_labels_are_spread_apart_within_the_axes(places):
+    apart = results.spread(places, 0.07)
+    assert len(apart) == len(places)
+    assert all(later - earlier >= 0.07 - 1e-9 for earlier, later in pairwise(apart))
+    assert apart[-1] <= 1
+    if all(later - earlier >= 0.07 for earlier, later in pairwise(places)):
+        assert apart == places
+
+
 def test_pareto_of_zero_shot_alone(live):
     only = report.StudyReport(live.record.model_copy(update={"rows": live.rows[:1]}), live.documents)
     drawn(results.pareto(only, "wall_seconds", "One"))
@@ -91,6 +104,9 @@ def test_language_bars_gather_the_rest(live):
     axes = figure.axes[0]
     names = [t.get_text() for t in axes.get_legend().get_texts()]
     assert names == [*"abcdef", "other languages"]
+    assert to_hex(
+        results.language_bars(SHARES.rename(columns={"b": "ba"}), "L").axes[0].patches[2].get_facecolor()
+    ) == (results.LANGUAGE_COLOURS["ba"].lower())
     assert sum(patch.get_width() for patch in axes.patches) == pytest.approx(1)
     assert [t.get_text() for t in axes.get_yticklabels()] == ["full", "silent"]
 

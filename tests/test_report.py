@@ -316,21 +316,26 @@ def test_continuation_findings_name_the_disagreement_between_loss_and_language(l
         {"in_language": [0.1, 0.2, 0.9, 0.3], "loop_share": [0.5, 0.1, 0.2, 0.3]}, index=list(live.labels.values())
     )
     sentences = report.continuation_findings(live, summary)
-    assert "most Bashkir in the text of **lora r8**: 90%" in sentences
+    assert "target language in the text of **lora r8**: 90%" in sentences
     assert "**full**, has 20%" in sentences
     assert "loops: **zero shot**, 50%" in sentences
-    agreeing = report.continuation_findings(live, summary.assign(in_language=[0.1, 0.9, 0.2, 0.3]))
-    assert "It is also the model with the lowest bits per byte" in agreeing
+    agreeing = report.continuation_findings(live, summary.assign(in_language=[0.1, 0.9, 0.2, 0.9]))
+    assert "text of **full\\, qlora r8**: 90%" in agreeing
+    assert "That holds for the model with the lowest bits per byte, full." in agreeing
+    nobody = report.continuation_findings(live, summary.assign(in_language=0.0))
+    assert "in no model's text" in nobody
+    assert "0%:" not in nobody
 
 
-def test_the_summary_of_errors_can_be_shown():
+def test_the_summary_of_errors_can_be_shown(live):
     summary = summarise_continuations(made_continuations({"full": "Бөгөн һауа бик матур ине.", "lora": "a b a b"}))
-    page = report.summary_html(summary)
-    assert "share in Bashkir" in page
+    page = report.summary_html(live, summary)
+    assert "share in the target language" in page
+    assert "numbers made up for a test" in page
     assert not re.search(r"\w_\w", page.replace("tex2jax_ignore", "").replace("mathjax_ignore", ""))
 
 
 def test_excerpts_are_joined_by_id():
-    worst = pd.DataFrame({"id": ["b", "a"], "bits_per_byte": [3.0, 2.0]})
+    worst = pd.DataFrame({"id": ["b", "a"], "bits_per_byte": [3.0, 2.0]}, index=[1, 2])
     texts = pd.DataFrame({"id": ["a", "b"], "text": ["ааааа", "ббббб"]})
-    assert report.with_excerpts(worst, texts, characters=3)["excerpt"].tolist() == ["ббб", "ааа"]
+    assert report.with_excerpts(worst, texts, characters=3)["excerpt"].to_dict() == {1: "ббб", 2: "ааа"}

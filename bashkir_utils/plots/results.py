@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, styled
@@ -22,14 +22,27 @@ COST_NAMES: Mapping[str, str] = MappingProxyType(
 )
 PROGRESS_NAMES: Mapping[str, str] = MappingProxyType({"tokens": "training tokens", "seconds": "training time, seconds"})
 MAX_LANGUAGES = 6
+LANGUAGE_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "ba": "#0072B2",
+        "tt": "#56B4E9",
+        "ru": "#D55E00",
+        "en": "#E69F00",
+        "short": "#BFBFBF",
+        "other languages": "#000000",
+    }
+)
+SPARE_COLOURS = ("#009E73", "#CC79A7", "#F0E442", "#999933", "#882255", "#44AA99")
+LIGHT_COLOURS = frozenset({"#E69F00", "#56B4E9", "#F0E442", "#BFBFBF"})
 REPETITION = ("rep_4", "loop_share", "distinct_2")
 ROW_HEIGHT = 0.38
+LABEL_GAP = 0.065
 
 
 def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     """Bits per byte against a cost (a key of ``COST_NAMES``, log scale), intervals drawn, Pareto front joined.
 
-    Zero-shot models have no cost, so each is a horizontal line.
+    Zero-shot models have no cost, so each is a horizontal line. Labels stand at the right, with a line to their point.
     """
     table = results_table(report)
     trained = table[table["kind"] != "zero_shot"]
@@ -37,13 +50,16 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     with styled():
         if len(trained):
             _draw_points(axes, trained, cost)
-        for label, row in table[table["kind"] == "zero_shot"].iterrows():
-            axes.axhline(row["bits_per_byte"], color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
-            axes.annotate(
-                str(label), (1, row["bits_per_byte"]), xycoords=("axes fraction", "data"), ha="right", va="bottom"
-            )
-        axes.margins(x=0.25, y=0.15)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter("{x:g}" if cost == "wall_seconds" else EngFormatter(sep=""))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.legend(loc="best")
+        for value in table.loc[table["kind"] == "zero_shot", "bits_per_byte"]:
+            axes.axhline(value, color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
+        axes.margins(x=0.15, y=0.15)
         axes.set(xlabel=COST_NAMES[cost], ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
+        _label_at_right(axes, table, cost)
     return figure
 
 
@@ -52,28 +68,41 @@ def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
     axes.plot(
         front[cost], front["bits_per_byte"], color="#000000", linewidth=1, alpha=0.5, label="Pareto front", zorder=1
     )
-    for position, (label, row) in enumerate(trained.sort_values("bits_per_byte").iterrows()):
-        value = row["bits_per_byte"]
+    for row in trained.to_dict("records"):
+        value, kind = row["bits_per_byte"], row["kind"]
         reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]
-        axes.errorbar(
-            row[cost],
-            value,
-            yerr=reach,
-            color=METHOD_COLOURS[row["kind"]],
-            marker=METHOD_MARKERS[row["kind"]],
-            capsize=3,
-        )
-        # neighbours in value get their labels on opposite sides
-        side = 1 if position % 2 == 0 else -1
+        axes.errorbar(row[cost], value, yerr=reach, capsize=3, color=METHOD_COLOURS[kind], marker=METHOD_MARKERS[kind])
+
+
+def _label_at_right(axes: Axes, table: pd.DataFrame, cost: str) -> None:
+    """Name each point in a column beside the axes, far enough apart to be read."""
+    ordered = table.sort_values("bits_per_byte")
+    bottom, top = axes.get_ylim()
+    places = spread(((ordered["bits_per_byte"] - bottom) / (top - bottom)).tolist(), LABEL_GAP)
+    right = axes.get_xlim()[1]
+    for (label, row), place in zip(ordered.iterrows(), places, strict=True):
+        colour = METHOD_COLOURS[row["kind"]]
         axes.annotate(
             str(label),
-            (row[cost], value),
-            xytext=(8 * side, 5),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
+            (right if row["kind"] == "zero_shot" else row[cost], row["bits_per_byte"]),
+            xytext=(1.03, place),
+            textcoords="axes fraction",
+            va="center",
+            color=colour,
+            arrowprops={"arrowstyle": "-", "relpos": (0, 0.5), "color": colour, "alpha": 0.5, "linewidth": 0.8},
         )
-    axes.set_xscale("log")
-    axes.legend(loc="best")
+
+
+def spread(places: list[float], gap: float) -> list[float]:
+    """Move rising ``places`` as little upwards as keeps them ``gap`` apart, then down as far as they pass 1."""
+    apart: list[float] = []
+    for place in places:
+        apart.append(max(place, apart[-1] + gap) if apart else place)
+    ceiling = 1.0
+    for position in reversed(range(len(apart))):
+        apart[position] = min(apart[position], ceiling)
+        ceiling = apart[position] - gap
+    return apart
 
 
 def curves(report: StudyReport, against: str, title: str) -> Figure:
@@ -108,12 +137,14 @@ def language_bars(shares: pd.DataFrame, title: str) -> Figure:
     rest = shares.iloc[:, MAX_LANGUAGES:].sum(axis=1)
     if rest.any():
         shown = shown.assign(**{"other languages": rest})
-    return _stacked(shown, "share of characters", title)
+    spare = iter(SPARE_COLOURS)
+    colours = [LANGUAGE_COLOURS.get(str(name)) or next(spare) for name in shown.columns]
+    return _stacked(shown, colours, "share of characters", title)
 
 
 def letter_bars(shares: pd.DataFrame, title: str) -> Figure:
     """Stacked bars: share of each model's letters by class (``errors.letters_of_models``)."""
-    return _stacked(shares, "share of letters", title)
+    return _stacked(shares, OKABE_ITO, "share of letters", title)
 
 
 def repetition_bars(summary: pd.DataFrame, title: str) -> Figure:
@@ -164,15 +195,15 @@ def _draw_dots(axes: Axes, table: pd.DataFrame, column: str) -> None:
     axes.margins(x=0.15, y=0.12)
 
 
-def _stacked(shares: pd.DataFrame, label: str, title: str) -> Figure:
+def _stacked(shares: pd.DataFrame, colours: Sequence[str], label: str, title: str) -> Figure:
     figure, (axes,) = new_figure(width=8.5, height=_height(shares) + 0.4)
     left = pd.Series(0.0, index=shares.index)
     with styled():
-        for column, colour in zip(shares.columns, OKABE_ITO, strict=False):
+        for column, colour in zip(shares.columns, colours, strict=False):
             values = shares[column].fillna(0)
             bars = axes.barh(range(len(shares)), values, left=left, color=colour, edgecolor="white", label=str(column))
             texts = [f"{value:.0%}" if value >= 0.08 else "" for value in values]
-            light = colour in {"#E69F00", "#56B4E9", "#F0E442"}
+            light = colour in LIGHT_COLOURS
             axes.bar_label(bars, texts, label_type="center", color="black" if light else "white", fontsize=9)
             left = left + values
         axes.set(xlim=(0, 1), xlabel=label, title=title)

@@ -19,7 +19,7 @@ from bashkir_utils import tokenization
 from bashkir_utils.exceptions import DownloadError, TokenizerError
 from bashkir_utils.language import ALPHABET, BASHKIR_LETTERS, PARALLEL, ParallelSentence
 from bashkir_utils.packaged import packaged_file
-from bashkir_utils.tokenization import ROUND_TRIP_TEXT, Tokenizer, loading
+from bashkir_utils.tokenization import ROUND_TRIP_TEXT, Tokenizer, loading, measures
 from bashkir_utils.workspace import Workspace
 
 NAMES = tokenization.tokenizer_names()
@@ -214,7 +214,9 @@ class TestFoldersAndHub:
         backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
         backend.decoder = decoders.Metaspace(prepend_scheme="never")
         PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>").save_pretrained(tmp_path)
-        measured = tokenization.measure(tokenization.load_tokenizer(f"path:{tmp_path}"), ["аб€б"])
+        mine = tokenization.load_tokenizer(f"path:{tmp_path}")
+        assert mine.pieces("б€") == ["б".encode(), "\ufffd".encode()]
+        measured = tokenization.measure(mine, ["аб€б"])
         assert measured.tokens == 4
         assert measured.unknown_share == 0.25
 
@@ -251,6 +253,24 @@ class TestMeasure:
         assert pieces[-2:] == [b"\xd2", b"\xa1"]
         assert measured.byte_fallback_share == pytest.approx(2 / len(pieces))
 
+    def test_sentencepiece_fallback_counts_whole_characters_that_are_written_as_bytes(self, loaded):
+        assert loaded["mistral-7b"].pieces("а\nа") == [" а".encode(), b"\n", "а".encode()]
+        assert tokenization.measure(loaded["mistral-7b"], ["а\nа"]).byte_fallback_share == pytest.approx(1 / 3)
+
+    @pytest.mark.parametrize(
+        ("piece", "expected"),
+        [
+            (b"\xd2", True),
+            (b" \xd2", True),
+            ("а".encode() + b"\xd2", False),
+            (b" ", False),
+            (b"a", False),
+            (b"", False),
+        ],
+    )
+    def test_a_fragment_holds_no_whole_character(self, piece, expected):
+        assert measures.is_fragment(piece) is expected
+
     def test_no_word_is_an_error(self, byte_level):
         for texts in ([], [""], [" \n"]):
             with pytest.raises(TokenizerError, match="nothing to measure"):
@@ -262,7 +282,7 @@ class TestMeasure:
         assert plain.words_kept_whole == padded.words_kept_whole
 
     @pytest.mark.parametrize("name", NAMES)
-    @given(texts=st.lists(BASHKIR_TEXT.filter(str.split), min_size=1, max_size=4))
+    @given(texts=st.lists(BASHKIR_TEXT.filter(lambda text: text.split()), min_size=1, max_size=4))
     def test_properties(self, loaded, name, texts):
         measured = tokenization.measure(loaded[name], texts)
         assert measured.bytes_per_token * measured.tokens == pytest.approx(measured.bytes)
@@ -289,6 +309,11 @@ class TestPiecesPerWord:
         table = {0: "ҡа".encode()[:3], 1: "ҡа".encode()[3:]}
         cut = Tokenizer("cut", "", "", lambda text: [0, 1], str, table)
         assert list(tokenization.pieces_per_word(cut, ["ҡа"])) == [2]
+
+    def test_a_stray_byte_does_not_shift_the_words(self):
+        pieces = {0: b"\xd2", 1: "ал".encode(), 2: "ла".encode()}
+        stray = Tokenizer("stray", "", "", lambda text: [0, 1, 2], str, pieces)
+        assert list(tokenization.pieces_per_word(stray, [""])) == [2]
 
     def test_a_token_that_also_holds_a_space_or_sign_keeps_the_word_whole(self):
         spaced = Tokenizer("spaced", "", "", lambda text: [0, 1], str, {0: "«ай".encode(), 1: " көн!".encode()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -43,9 +43,9 @@ class Tokenizer:
     """Text to token ids, no special tokens."""
     decode: Callable[[list[int]], str]
     """Token ids back to text."""
-    spellings: Mapping[int, bytes]
+    spellings: Mapping[int, bytes] = field(repr=False)
     """The UTF-8 bytes that each id stands for, special tokens too."""
-    byte_ids: frozenset[int] = frozenset()
+    byte_ids: frozenset[int] = field(default=frozenset(), repr=False)
     """Ids of a fallback for characters that the vocabulary lacks: one id, one byte."""
     unknown_ids: frozenset[int] = frozenset()
     """Ids that stand for text which cannot be written at all."""

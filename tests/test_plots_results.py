@@ -74,6 +74,11 @@ def test_labels_are_spread_apart_within_the_axes(places):
         assert apart == places
 
 
+def test_crowded_labels_move_up_and_at_the_top_down():
+    assert results.spread([0.1, 0.1, 0.5], 0.0625) == [0.1, 0.1625, 0.5]
+    assert results.spread([0.5, 1.0, 1.0], 0.0625) == [0.5, 0.9375, 1.0]
+
+
 def test_pareto_of_zero_shot_alone(live):
     only = report.StudyReport(live.record.model_copy(update={"rows": live.rows[:1]}), live.documents)
     drawn(results.pareto(only, "wall_seconds", "One"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_results import MACHINE, MadeCorpus, documents, made, made_report
+from markdown_it import MarkdownIt
 
 from bashkir_utils import report
 from bashkir_utils.errors import summarise_continuations
@@ -339,3 +340,33 @@ def test_excerpts_are_joined_by_id():
     worst = pd.DataFrame({"id": ["b", "a"], "bits_per_byte": [3.0, 2.0]}, index=[1, 2])
     texts = pd.DataFrame({"id": ["a", "b"], "text": ["ааааа", "ббббб"]})
     assert report.with_excerpts(worst, texts, characters=3)["excerpt"].to_dict() == {1: "ббб", 2: "ааа"}
+
+
+HOSTILE = "<script>alert(1)</script></table> [x](javascript:alert(2)) \x1b[31m \u202e {ref}`index` $x$ " + "ҡ" * 100_000
+
+
+def tags(page):
+    return set(re.findall(r"<(\w+)", page))
+
+
+def test_hostile_continuations_and_prompts_stay_text():
+    table = made_continuations({HOSTILE: HOSTILE}).assign(prompt=HOSTILE, gloss=HOSTILE, kind=HOSTILE)
+    page = report.continuations_html(table)
+    assert tags(page) == {"details", "summary", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert len(page) < 20_000
+    assert not set(page) & {"\x1b", "\u202e"}
+
+
+def test_hostile_labels_stay_text_in_sentences(tmp_path):
+    models = [{"name": HOSTILE[:90], "source": "random:llama", "label": HOSTILE}]
+    study, corpus, runs, evaluations = made(tmp_path, MadeCorpus(label=HOSTILE), description=HOSTILE)
+    renamed = [
+        replace(run, spec=run.spec.model_copy(update={"model": study.model().model_copy(update=models[0])}))
+        for run in runs
+    ]
+    live = report.collect(study, corpus, renamed, evaluations)
+    for markdown in (report.provenance_line(live), report.findings(live), report.recorded_heading(live)):
+        page = MarkdownIt("commonmark", {"html": True}).render(markdown)
+        assert tags(page) <= {"p", "strong", "ul", "li"}
+        assert not set(page) & {"\x1b", "\u202e"}
+    assert tags(report.results_html(live, HOSTILE)) == {"table", "caption", "thead", "tbody", "tr", "th", "td"}

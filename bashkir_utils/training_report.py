@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from .evaluation import Interval, score_documents
 from .exceptions import ProfileError
 from .inspection import NF4_BITS, energy_kept
 from .markup import escape_markdown
+from .models import load_model, load_tokenizer
 from .report import StudyReport, paired_difference
 from .runs import Run
-from .study import MethodSpec, RunSpec, Study
+from .study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, Study
+from .workspace import Workspace
 
 FLOAT32_BYTES = 4
 ADAM_MOMENTS = 2
@@ -95,7 +98,8 @@ def course_findings(runs: Sequence[Run]) -> str:
 def _course(run: Run) -> str:
     record, name = run.record, escape_markdown(run_label(run.spec.method))
     points = run.curve.dropna(subset="validation_bits_per_byte")
-    speed = f"{record['tokens_seen']:,} tokens in {record['wall_seconds']:,.3g} s"
+    seconds = record["wall_seconds"]
+    speed = f"{record['tokens_seen']:,} tokens in {f'{seconds:,.0f}' if seconds >= 10 else f'{seconds:.2g}'} s"
     speed += f" ({record['tokens_per_second']:,.0f} tokens/s)"
     if points.empty:
         return f"**{name}**: {speed}; validation was never run."
@@ -151,6 +155,25 @@ def energy_finding(spectrum: pd.DataFrame, rank: int, what: str) -> str:
     return (
         f"- Of the squared norm of {what}, the best approximation of rank {rank} keeps {kept.median():.0%} in the "
         f"median module ({kept.min():.0%} to {kept.max():.0%} over {len(kept)})."
+    )
+
+
+def quantisation_cost(model: ModelSpec, texts: Sequence[str], spec: EvaluationSpec, workspace: Workspace) -> Interval:
+    """Bits per byte of the model in NF4 less those of the same model as it is, on the same texts, nothing trained."""
+    tokenizer = load_tokenizer(model, workspace)
+    scores = [
+        score_documents(load_model(model, workspace, quantised=quantised), tokenizer, texts, spec).documents
+        for quantised in (True, False)
+    ]
+    first, second = (table.rename(columns={"document": "id"}) for table in scores)
+    return paired_difference(first, second, samples=spec.bootstrap_samples, confidence=spec.confidence)
+
+
+def cost_finding(cost: Interval, confidence: float) -> str:
+    """Markdown list item on :func:`quantisation_cost`."""
+    return (
+        f"- Before any training, NF4 alone changes the loss of the model by {cost.value:+.4f} bits per byte "
+        f"({confidence:.0%} interval {cost.low:+.4f} to {cost.high:+.4f}) on a few test documents."
     )
 
 

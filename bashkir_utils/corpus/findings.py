@@ -1,0 +1,97 @@
+"""What the chapter on the corpus says and shows, computed from the corpus; all text of unknown origin is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from ..markup import escape_markdown, html_table, visible_text
+from . import statistics
+from .pipeline import SPLITS, Corpus
+
+SAMPLE_CHARACTERS = 400
+
+
+def introduce(corpus: Corpus) -> str:
+    """One Markdown paragraph: which corpus this is, how large, and what a reader must know of it."""
+    words = sum(size["words"] for size in corpus.manifest.counts.values())
+    documents = sum(size["documents"] for size in corpus.manifest.counts.values())
+    text = (
+        f"**Corpus:** {escape_markdown(corpus.label)}, fingerprint `{corpus.fingerprint}`, "
+        f"{documents:,} documents, {words:,} words after cleaning."
+    )
+    if corpus.label.startswith("generated"):
+        text += (
+            " This text was **generated** by templates written for this book: it shows how everything works, "
+            "and says little about real Bashkir. Give `CORPUS` a path to real text for that."
+        )
+    if not corpus.manifest.language_known:
+        text += " The language asked for is **unknown to the identifier**, so no document was dropped for its language."
+    return text
+
+
+def split_table(corpus: Corpus) -> pd.DataFrame:
+    """Documents, characters, words and bytes of each split."""
+    return pd.DataFrame(corpus.manifest.counts).T.loc[list(SPLITS)].rename_axis("split")
+
+
+def dropped_table(corpus: Corpus, *, each: int = 2) -> str:
+    """HTML table of a few dropped documents for each step and reason; a sentence where nothing was dropped."""
+    dropped = corpus.dropped()
+    if dropped.empty:
+        return "<p>Nothing was dropped.</p>"
+    shown = dropped.groupby(["step", "reason"], sort=False).head(each)
+    shown = shown.assign(excerpt=[visible_text(text, 120) or "(empty)" for text in shown["excerpt"]])
+    return html_table(shown.set_index("step"), "Dropped documents: reason and beginning")
+
+
+def samples_table(corpus: Corpus, *, count: int = 3) -> str:
+    """HTML table with the beginnings of the first training documents."""
+    first = corpus.split("train").head(count)
+    shown = pd.DataFrame({"source": first["source"], "text": first["text"].str.slice(0, SAMPLE_CHARACTERS)})
+    shown.index = pd.Index(first["id"], name="document")
+    return html_table(shown, "Beginnings of three documents", bashkir=["text"])
+
+
+def duplicates(corpus: Corpus) -> str:
+    """A Markdown sentence on the copies that were found."""
+    funnel = corpus.funnel().set_index("step")["dropped_documents"]
+    groups = sum(corpus.manifest.duplicates.values())
+    largest = max((int(size) for size in corpus.manifest.duplicates), default=0)
+    text = f"Dropped here: {funnel['exact duplicates']:,} exact and {funnel['near duplicates']:,} near copies"
+    return text + (f", in {groups:,} groups of which the largest has {largest:,} documents." if groups else ".")
+
+
+def sample(texts: Iterable[str], max_characters: int) -> list[str]:
+    """Texts in their order until ``max_characters`` are reached; at least one."""
+    chosen: list[str] = []
+    total = 0
+    for text in texts:
+        if chosen and total + len(text) > max_characters:
+            break
+        chosen.append(text)
+        total += len(text)
+    return chosen
+
+
+def summary(
+    corpus: Corpus, ranks: Mapping[str, pd.DataFrame], growths: Mapping[str, pd.DataFrame], letters: pd.DataFrame
+) -> str:
+    """What was found, as a Markdown list; every number comes from the arguments."""
+    funnel = corpus.funnel()
+    first, last = funnel.iloc[0], funnel.iloc[-1]
+    exponents = ", ".join(f"{statistics.heaps_exponent(g):.2f} for {escape_markdown(n)}" for n, g in growths.items())
+    slopes = ", ".join(f"{statistics.zipf_exponent(t):.2f} for {escape_markdown(n)}" for n, t in ranks.items())
+    own = letters.loc[letters["own"], "share"].sum()
+    lines = [
+        f"- Of {first['documents']:,} documents {last['documents']:,} are left, with {last['words']:,} words "
+        f"({last['words'] / max(first['words'], 1):.1%} of all words read).",
+        f"- {corpus.manifest.mended_documents:,} documents had Latin look-alike letters inside Cyrillic words, "
+        f"and {corpus.manifest.replaced_characters:,} signs were not UTF-8.",
+        f"- New words keep coming: Heaps exponents are {exponents}. Zipf exponents are {slopes}.",
+        f"- The nine letters that Russian lacks are {own:.1%} of all letters.",
+    ]
+    if corpus.label.startswith("generated"):
+        lines.append("- These are counts of **generated** text; its vocabulary is that of its templates.")
+    return "\n".join(lines)

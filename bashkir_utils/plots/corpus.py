@@ -1,0 +1,108 @@
+"""Figures of the chapter on the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+
+from .style import OKABE_ITO, new_figure, styled
+
+_LINES = ("-", "--", ":", "-.")
+
+
+def plot_funnel(funnel: pd.DataFrame) -> Figure:
+    """Documents left after each step, from :meth:`~bashkir_utils.corpus.Corpus.funnel`."""
+    figure, (axis,) = new_figure(height=0.36 * len(funnel) + 1.2)
+    rows = np.arange(len(funnel))[::-1]
+    with styled():
+        axis.barh(rows, funnel["documents"], color=OKABE_ITO[0])
+        axis.barh(
+            rows,
+            funnel["dropped_documents"],
+            left=funnel["documents"],
+            color=OKABE_ITO[1],
+            hatch="//",
+            edgecolor="white",
+            label="dropped here",
+        )
+        axis.set_yticks(rows, funnel["step"].tolist())
+        axis.set(xlabel="documents", title="What each step leaves")
+        for row, left, dropped in zip(rows, funnel["documents"], funnel["dropped_documents"], strict=True):
+            axis.text(left + dropped, row, f" {left:,}" + (f" (−{dropped:,})" if dropped else ""), va="center")
+        axis.margins(x=0.18)
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        if funnel["dropped_documents"].any():
+            axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.08))
+    return figure
+
+
+def plot_lengths(documents: pd.DataFrame) -> Figure:
+    """Histogram of document lengths in characters, logarithmic."""
+    figure, (axis,) = new_figure(height=3.0)
+    lengths = documents["characters"]
+    bins = np.geomspace(max(lengths.min(), 1), lengths.max() + 1, 40).tolist()
+    with styled():
+        axis.hist(lengths, bins=bins, color=OKABE_ITO[0])
+        axis.axvline(lengths.median(), color=OKABE_ITO[1], linestyle="--", label=f"median {lengths.median():,.0f}")
+        axis.set(xscale="log", xlabel="characters in a document", ylabel="documents", title="How long documents are")
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axis.legend()
+    return figure
+
+
+def plot_zipf(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Count against rank for each text, both logarithmic, from :func:`~bashkir_utils.corpus.statistics.zipf`."""
+    figure, (axis,) = new_figure(height=3.8)
+    with styled():
+        for index, (name, table) in enumerate(tables.items()):
+            share = table["count"] / table["count"].sum()
+            axis.plot(table["rank"], share, linestyle=_LINES[index % 4], label=name)
+        axis.set(xscale="log", yscale="log", xlabel="rank of the word", ylabel="share of running words")
+        axis.set_title("Zipf's law")
+        axis.legend()
+    return figure
+
+
+def plot_heaps(growths: Mapping[str, pd.DataFrame]) -> Figure:
+    """Different words against running words for each text, from :func:`~bashkir_utils.corpus.statistics.heaps`."""
+    figure, (axis,) = new_figure(height=3.8)
+    with styled():
+        for index, (name, growth) in enumerate(growths.items()):
+            axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=name)
+        axis.set(xscale="log", yscale="log", xlabel="running words", ylabel="different words")
+        axis.set_title("Growth of the vocabulary (Heaps' law)")
+        axis.legend()
+    return figure
+
+
+def plot_letters(table: pd.DataFrame) -> Figure:
+    """Share of each letter; the nine letters that Russian lacks have a colour and a hatch of their own."""
+    figure, (axis,) = new_figure(width=9.0, height=3.0)
+    places = np.arange(len(table))
+    own = table["own"].to_numpy(dtype=bool)
+    with styled():
+        axis.bar(places[~own], table["share"][~own], color=OKABE_ITO[0], label="also Russian")
+        axis.bar(
+            places[own], table["share"][own], color=OKABE_ITO[1], hatch="//", edgecolor="white", label="only Bashkir"
+        )
+        axis.set_xticks(places, table["letter"].tolist())
+        axis.set(ylabel="share of all letters", title="How often each letter comes")
+        axis.yaxis.set_major_formatter(PercentFormatter(1))
+        axis.grid(axis="x", visible=False)
+        axis.legend()
+    return figure
+
+
+def plot_sources(mix: pd.DataFrame) -> Figure:
+    """Share of the words from each source, from :func:`~bashkir_utils.corpus.statistics.source_mix`."""
+    shown = mix.head(15)[::-1]
+    figure, (axis,) = new_figure(height=0.32 * len(shown) + 1.2)
+    with styled():
+        axis.barh([str(name)[:40] for name in shown.index], shown["share_of_words"], color=OKABE_ITO[0])
+        axis.set(xlabel="share of all words", title="Where the words come from")
+        axis.xaxis.set_major_formatter(PercentFormatter(1))
+    return figure

@@ -1,0 +1,434 @@
+"""From notebooks to pages: papermill runs what changed, Jupyter Book sets the pages with warnings as errors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import yaml
+from filelock import FileLock
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from . import corpus as corpora
+from . import provenance
+from .exceptions import BookError
+from .study import Study, load_study
+from .workspace import (
+    ENVIRONMENT_VARIABLE,
+    Workspace,
+    atomic_directory,
+    disk_errors,
+    fingerprint,
+    read_json,
+    sha256_file,
+    write_json,
+    write_text,
+)
+
+HIDDEN = "remove-cell"
+"""The tag that keeps a cell, with its output, off the page."""
+PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
+REMOTE_SCHEMES = ("hub:", "github:")
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One profile and corpus, and the folders that its pages are made in and from."""
+
+    profile: str
+    corpus: str
+    """Source that replaces the profile's own; empty keeps it."""
+    study: Study
+    project: Path
+    """The checkout: ``_config.yml``, ``_toc.yml``, ``book/`` and ``notebooks/``."""
+    workspace: Workspace
+
+    @property
+    def folder(self) -> Path:
+        """Everything that is made for this profile."""
+        return self.workspace.build / Path(self.profile).stem
+
+    @property
+    def executed(self) -> Path:
+        """Executed copies of the notebooks; also the folder that they run in."""
+        return self.folder / "notebooks"
+
+    @property
+    def failed(self) -> Path:
+        """Partly executed copies of notebooks that failed."""
+        return self.folder / "failed"
+
+    @property
+    def source(self) -> Path:
+        """What Jupyter Book is given."""
+        return self.folder / "source"
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.folder / "_build" / "html" / "index.html"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What every notebook is told."""
+        return {"PROFILE": self.profile, "CORPUS": self.corpus}
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that has run."""
+
+    name: str
+    path: Path
+    seconds: float
+    """Wall time of the run, also where an earlier one was reused."""
+    date: str
+    reused: bool
+
+
+def open_edition(
+    profile: str, corpus: str | None = None, workspace: Workspace | None = None, project: Path | None = None
+) -> Edition:
+    """Settle what is built, and where.
+
+    Raises:
+        ProfileError: the profile is unknown or malformed.
+        BookError: ``project`` (by default the checkout, else the current folder) holds no ``_toc.yml``.
+    """
+    root = (project or _checkout()).resolve()
+    if not (root / "_toc.yml").is_file():
+        raise BookError(f"{root}: no _toc.yml there; run this in the book's checkout")
+    profile, corpus = _absolute_profile(profile), _absolute_corpus(corpus or "")
+    study = load_study(profile, corpus=corpus or None)
+    return Edition(profile, corpus, study, root, workspace or Workspace.find())
+
+
+def build(
+    profile: str, corpus: str | None = None, workspace: Workspace | None = None, *, project: Path | None = None
+) -> Path:
+    """Run every notebook that changed, set the pages, and give the path of the first one.
+
+    Raises:
+        BashkirError: of its kind, for a bad profile or corpus.
+        BookError: a notebook failed, or the pages gave a warning.
+    """
+    edition = open_edition(profile, corpus, workspace, project)
+    with disk_errors("the book", BookError), _alone(edition):
+        executed = _execute_all(edition)
+        assemble(edition, executed)
+        return render(edition)
+
+
+def run_notebooks(
+    profile: str, corpus: str | None = None, workspace: Workspace | None = None, *, project: Path | None = None
+) -> list[Executed]:
+    """Run every notebook of the table of contents that changed, and set no pages. Raises what ``build`` raises."""
+    edition = open_edition(profile, corpus, workspace, project)
+    with disk_errors("the executed notebooks", BookError), _alone(edition):
+        return _execute_all(edition)
+
+
+def _execute_all(edition: Edition) -> list[Executed]:
+    shared = shared_inputs(edition)
+    return [execute(edition, notebook, shared) for notebook in notebooks(edition.project)]
+
+
+@contextmanager
+def _alone(edition: Edition) -> Iterator[None]:
+    """Let a second build of the same profile wait for the first."""
+    edition.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(edition.folder / ".lock"):
+        yield
+
+
+def _checkout() -> Path:
+    beside_package = Path(__file__).resolve().parent.parent
+    return beside_package if (beside_package / "_toc.yml").is_file() else Path.cwd()
+
+
+def _absolute_profile(profile: str) -> str:
+    """Notebooks run in another folder, so a path must not depend on this one."""
+    return str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
+
+
+def _absolute_corpus(corpus: str) -> str:
+    if not corpus or corpus == "embedded" or corpus.startswith(REMOTE_SCHEMES):
+        return corpus
+    return str(Path(corpus).expanduser().resolve())
+
+
+# --- table of contents -------------------------------------------------------------------------------------------
+
+
+def contents(project: Path) -> list[Path]:
+    """Files of the table of contents in reading order.
+
+    Raises:
+        BookError: ``_toc.yml`` names a file that is not there.
+    """
+    toc = yaml.safe_load((project / "_toc.yml").read_text(encoding="utf-8"))
+    return [_existing(project, name) for name in _names(toc)]
+
+
+def notebooks(project: Path) -> list[Path]:
+    """The notebooks of the table of contents in reading order."""
+    return [path for path in contents(project) if path.suffix == ".ipynb"]
+
+
+def _names(entry: Any) -> Iterator[str]:
+    if isinstance(entry, list):
+        for item in entry:
+            yield from _names(item)
+    elif isinstance(entry, dict):
+        yield from (entry[key] for key in ("root", "file") if key in entry)
+        for key in ("parts", "chapters", "sections"):
+            yield from _names(entry.get(key, []))
+
+
+def _existing(project: Path, name: str) -> Path:
+    for suffix in (".ipynb", ".md"):
+        if (path := project / f"{name}{suffix}").is_file():
+            return path
+    raise BookError(f"_toc.yml names {name}, but there is no {name}.ipynb and no {name}.md")
+
+
+# --- execution ---------------------------------------------------------------------------------------------------
+
+
+def shared_inputs(edition: Edition) -> dict[str, str]:
+    """Hashes of all that every notebook's result depends on, besides the notebook itself."""
+    return {
+        "parameters": fingerprint([edition.parameters, edition.study.model_dump(mode="json")]),
+        "package": _hash_files(Path(__file__).resolve().parent, {".py", ".yaml"}),
+        "corpus": corpora.source_fingerprint(edition.study.corpus, edition.workspace),
+        "constraints": _hash_file(edition.project / "constraints.txt"),
+        "recorded": _hash_files(edition.project / "book" / "recorded", {".json", ".parquet"}),
+    }
+
+
+def execute(edition: Edition, notebook: Path, shared: dict[str, str]) -> Executed:
+    """Run one notebook, or take the copy that the same inputs gave before; say which, in one line.
+
+    Raises:
+        BookError: a cell failed; the message names notebook, cell (counted from 1, every kind of cell) and error.
+    """
+    inputs = {**shared, "notebook": sha256_file(notebook)}
+    final = edition.executed / notebook.name
+    if (known := _known(final, inputs)) is not None:
+        print(f"{notebook.stem}: reused (ran {known.seconds:.1f} s on {known.date})", flush=True)
+        return known
+    begun = time.monotonic()
+    _publish(_run(edition, notebook), final)
+    seconds, date = round(time.monotonic() - begun, 2), provenance.now()
+    record = {"inputs": inputs, "executed": sha256_file(final), "seconds": seconds, "date": date}
+    write_json(_sidecar(final), record)
+    print(f"{notebook.stem}: {seconds:.1f} s", flush=True)
+    return Executed(notebook.stem, final, seconds, date, reused=False)
+
+
+def _sidecar(executed: Path) -> Path:
+    return executed.with_suffix(".json")
+
+
+def _known(executed: Path, inputs: dict[str, str]) -> Executed | None:
+    if not (executed.is_file() and _sidecar(executed).is_file()):
+        return None
+    record = read_json(_sidecar(executed))
+    if record["inputs"] != inputs or record["executed"] != sha256_file(executed):
+        return None
+    return Executed(executed.stem, executed, record["seconds"], record["date"], reused=True)
+
+
+def _run(edition: Edition, notebook: Path) -> Path:
+    """Run into the folder of failures; what ends well is moved out of it."""
+    edition.failed.mkdir(parents=True, exist_ok=True)
+    edition.executed.mkdir(parents=True, exist_ok=True)
+    partial = edition.failed / notebook.name
+    try:
+        papermill.execute_notebook(
+            notebook,
+            partial,
+            parameters=edition.parameters,
+            cwd=edition.executed,
+            progress_bar=False,
+            kernel_name="python3",
+            kernel_manager_class=_kernel_manager(edition),
+            stderr_file=sys.stderr,
+        )
+    except PapermillExecutionError as error:
+        cell = f"cell {_cell_number(partial, error.cell_index)}"
+        reason = _one_line(f"{error.ename}: {error.evalue}")
+        raise BookError(f"notebook {notebook.stem}, {cell}: {reason}; see {partial}") from error
+    except (DeadKernelError, CellTimeoutError) as error:
+        raise BookError(f"notebook {notebook.stem}: {_one_line(str(error))}; is there enough memory?") from error
+    return partial
+
+
+def _kernel_manager(edition: Edition) -> type[AsyncKernelManager]:
+    """Start kernels with this interpreter, whatever kernel the user has registered under the same name."""
+    environment = {ENVIRONMENT_VARIABLE: str(edition.workspace.root), "IPYTHONDIR": str(edition.folder / "ipython")}
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
+    return type("ProjectKernelManager", (AsyncKernelManager,), {"kernel_spec": property(lambda _: spec)})
+
+
+def _cell_number(partial: Path, index: int) -> int:
+    """Number of a cell in the author's notebook: papermill's own cells are not counted."""
+    cells = [cell for cell in nbformat.read(partial, as_version=4).cells if not _papermill_error(cell)]
+    return sum("injected-parameters" not in _tags(cell) for cell in cells[: index + 1])
+
+
+def _papermill_error(cell: Any) -> bool:
+    return "papermill-error-cell-tag" in _tags(cell)
+
+
+def _tags(cell: Any) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def _publish(partial: Path, final: Path) -> None:
+    """Hide the parameters, drop paths, times and widgets of the run, and put the copy in its place."""
+    notebook = nbformat.read(partial, as_version=4)
+    for key in ("papermill", "widgets"):
+        notebook.metadata.pop(key, None)
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if PARAMETER_TAGS & set(_tags(cell)):
+            cell.metadata["tags"] = [*_tags(cell), HIDDEN]
+    write_text(final, nbformat.writes(notebook))
+    partial.unlink()
+
+
+# --- pages -------------------------------------------------------------------------------------------------------
+
+
+def assemble(edition: Edition, executed: list[Executed]) -> None:
+    """Put executed notebooks, prose, settings and the status page together as the source of a Jupyter Book."""
+    shutil.rmtree(edition.source, ignore_errors=True)
+    with atomic_directory(edition.source) as folder:
+        for name in ("_config.yml", "_toc.yml"):
+            shutil.copyfile(edition.project / name, folder / name)
+        shutil.copytree(edition.project / "book", folder / "book", ignore=shutil.ignore_patterns("recorded", ".*"))
+        for each in executed:
+            target = folder / "notebooks" / each.path.name
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(each.path, target)
+        write_text(folder / "book" / "status.md", status_page(edition, executed))
+
+
+def status_page(edition: Edition, executed: list[Executed]) -> str:
+    """Markdown: profile, corpus, commit, machine, versions, and when and for how long each notebook ran."""
+    machine = provenance.machine()
+    facts = {
+        "profile": f"{edition.study.name}: {edition.study.description}",
+        "corpus": _corpus_name(edition.study.corpus.source),
+        "commit": provenance.commit(edition.project) or "not in a checkout",
+        "processor": f"{machine['processor']}, {machine['cores']} cores",
+        "memory": f"{machine['memory_bytes'] / 2**30:.1f} GiB",
+        "accelerator": machine["accelerator"],
+        "system": machine["system"],
+    }
+    times = [(each.name, f"{each.seconds:.1f}", each.date) for each in executed]
+    total = sum(each.seconds for each in executed)
+    return "\n".join(
+        [
+            "# Status of this build\n",
+            "What these pages were made with. A notebook is run again only when something that it depends on has changed.\n",
+            "## Notebooks\n",
+            _table(("notebook", "seconds", "ran (UTC)"), [*times, ("all", f"{total:.1f}", "")]),
+            "## Profile and machine\n",
+            _table(("what", "value"), list(facts.items())),
+            "## Versions\n",
+            _table(("package", "version"), list(provenance.versions().items())),
+        ]
+    )
+
+
+def _corpus_name(source: str) -> str:
+    """A local path says more of the machine than of the text: its last part is enough."""
+    return source if source.startswith(REMOTE_SCHEMES) else Path(source).name
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines) + "\n"
+
+
+def _cell(value: str) -> str:
+    return re.sub(r"([|<>`$*_\[\]\\])", r"\\\1", _one_line(value))
+
+
+def render(edition: Edition) -> Path:
+    """Run Jupyter Book on the assembled source, unless these very pages are there; give the path of the first page.
+
+    Raises:
+        BookError: Sphinx gave a warning or an error; the message is the first of them, the rest is in the log.
+    """
+    stamp, state = edition.folder / "pages.json", {"source": _hash_files(edition.source)}
+    if edition.index.is_file() and stamp.is_file() and read_json(stamp) == state:
+        return edition.index
+    stamp.unlink(missing_ok=True)
+    # From nothing: Sphinx does not repeat the warnings of pages that it keeps, and leaves pages that are gone.
+    shutil.rmtree(edition.folder / "_build", ignore_errors=True)
+    done = subprocess.run(_command(edition), capture_output=True, text=True, check=False, env=_environment())
+    log = edition.folder / "jupyter-book.log"
+    write_text(log, done.stdout + done.stderr)
+    if done.returncode != 0:
+        raise BookError(f"Jupyter Book: {_first_warning(done.stderr, edition.source)}; see {log}")
+    write_json(stamp, state)
+    return edition.index
+
+
+def _command(edition: Edition) -> list[str]:
+    strict = ["-n", "-W", "--keep-going", "-q"]
+    output = ["--path-output", str(edition.folder)]
+    return [sys.executable, "-m", "jupyter_book", "build", str(edition.source), *output, *strict]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "NO_COLOR": "1", "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
+
+
+def _first_warning(log: str, source: Path) -> str:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", log).replace(f"{source}{os.sep}", "")
+    lines = [line for line in plain.splitlines() if line.strip()]
+    marked = [line for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)]
+    return _one_line((marked or lines or ["no message"])[0])
+
+
+# --- small help --------------------------------------------------------------------------------------------------
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _hash_file(path: Path) -> str:
+    return sha256_file(path) if path.is_file() else "absent"
+
+
+def _hash_files(folder: Path, suffixes: set[str] | None = None) -> str:
+    """Hash of the names and contents of a folder's files, those of hidden and cache folders left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in name.parts)
+        if path.is_file() and not hidden and (suffixes is None or path.suffix in suffixes):
+            digest.update(f"{name.as_posix()}\0{sha256_file(path)}\0".encode())
+    return digest.hexdigest()

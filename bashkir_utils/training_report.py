@@ -23,20 +23,20 @@ MEMORY_PARTS = ("weights", "gradients", "moments")
 
 
 def chapter_cells(study: Study, corpus: str, *kinds: str) -> list[RunSpec]:
-    """The zero-shot cell and all cells of these kinds of one model: the first that goes through the last kind.
+    """The zero-shot cell and the cells of these kinds of one model: the study's first that goes through them all.
 
-    One seed each, the study's first, in the order of ``kinds``.
+    One seed, the study's first; in the order of ``kinds``.
 
     Raises:
-        ProfileError: no model of the study goes through the last kind.
+        ProfileError: no model of the study goes through all of them.
     """
-    cells = [cell for cell in study.cells(corpus) if cell.training is None or cell.seed == study.seeds[0]]
-    model = next((cell.model for cell in cells if cell.method.kind == kinds[-1]), None)
-    if model is None:
-        raise ProfileError(f"profile {study.name} has no method of kind {kinds[-1]}, which this chapter is about")
     order = ("zero_shot", *kinds)
-    own = [cell for cell in cells if cell.model == model and cell.method.kind in order]
-    return sorted(own, key=lambda cell: order.index(cell.method.kind))
+    cells = [cell for cell in study.cells(corpus) if cell.training is None or cell.seed == study.seeds[0]]
+    for model in study.models:
+        own = [cell for cell in cells if cell.model == model and cell.method.kind in order]
+        if {cell.method.kind for cell in own} == set(order):
+            return sorted(own, key=lambda cell: order.index(cell.method.kind))
+    raise ProfileError(f"profile {study.name}: this chapter needs a model that goes through {' and '.join(kinds)}")
 
 
 def of_kind(runs: Sequence[Run], kind: str) -> list[Run]:
@@ -118,9 +118,8 @@ def memory_findings(table: pd.DataFrame) -> str:
 
 def _memory(label: str, row: pd.Series) -> str:
     weights, states = row["weights"] / 1e9, (row["gradients"] + row["moments"]) / 1e9
-    computed = (
-        f"**{escape_markdown(label)}**: by the equation {weights:.3g} GB of weights and {states:.3g} GB of states"
-    )
+    computed = f"**{escape_markdown(label)}**: by the equation {weights:.3g} GB of weights and "
+    computed += f"{states:.3g} GB of gradients and moments"
     if row["gpu"] > 0:
         return f"{computed}; measured peak on the GPU {row['gpu'] / 1e9:.3g} GB."
     return (
@@ -169,11 +168,11 @@ def quantisation_cost(model: ModelSpec, texts: Sequence[str], spec: EvaluationSp
     return paired_difference(first, second, samples=spec.bootstrap_samples, confidence=spec.confidence)
 
 
-def cost_finding(cost: Interval, confidence: float) -> str:
+def cost_finding(cost: Interval, confidence: float, documents: int) -> str:
     """Markdown list item on :func:`quantisation_cost`."""
     return (
         f"- Before any training, NF4 alone changes the loss of the model by {cost.value:+.4f} bits per byte "
-        f"({confidence:.0%} interval {cost.low:+.4f} to {cost.high:+.4f}) on a few test documents."
+        f"({confidence:.0%} interval {cost.low:+.4f} to {cost.high:+.4f}) on {documents} test documents."
     )
 
 

@@ -26,6 +26,7 @@ MEASURE_NAMES: Mapping[str, str] = MappingProxyType(
 )
 PROGRESS_NAMES: Mapping[str, str] = MappingProxyType({"tokens": "training tokens", "seconds": "time, seconds"})
 LINE_STYLES = ("-", "--", ":", "-.")
+PACKED_DOCUMENTS, MAX_BLOCKS = 6, 24
 MODULE_MARKERS = "osD^vxP*"
 FROZEN, INK = "#D9D9D9", "#333333"
 MEMORY_COLOURS: Mapping[str, str] = MappingProxyType(
@@ -160,12 +161,13 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 2, "shrinkB": 2})
 
 
-def packing_picture(lengths: Sequence[int], spec: TrainingSpec, *, rows: int = 8) -> Figure:
+def packing_picture(lengths: Sequence[int], spec: TrainingSpec) -> Figure:
     """How documents fill the first blocks; a black tick stands where one begins.
 
-    ``lengths``: tokens of each document, boundaries included.
+    ``lengths``: tokens of each document, boundaries included. As many blocks are shown as the first few documents fill.
     """
-    figure, (axes,) = new_figure(width=8.0, height=0.36 * rows + 1.1)
+    rows = min(MAX_BLOCKS, max(1, sum(lengths[:PACKED_DOCUMENTS]) // spec.block_length))
+    figure, (axes,) = new_figure(width=8.0, height=0.24 * rows + 1.1)
     tints = ("#A6CBE6", "#F3C6A5")
     with styled():
         position = 0
@@ -407,7 +409,7 @@ def error_by_layer(errors: pd.DataFrame, reference: float) -> Figure:
         axes.set(
             xlabel="layer", ylabel="|Q(W) − W| / |W|", title="What NF4 with double quantisation does to the weights"
         )
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=2))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

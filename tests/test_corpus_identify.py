@@ -1,0 +1,48 @@
+import socket
+
+import pytest
+
+from bashkir_utils.corpus import identify
+from bashkir_utils.language import PARALLEL
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Беҙ бөгөн урманға еләк йыйырға барҙыҡ, кис менән генә ҡайттыҡ.", "ba"),
+        ("Без бүген урманга җиләк җыярга бардык, кич белән генә кайттык.", "tt"),
+        ("Сегодня мы ходили в лес за ягодами и вернулись только к вечеру.", "ru"),
+        ("Today we went to the forest and came home late in the evening.", "en"),
+    ],
+)
+def test_neighbours_are_told_apart(text, label):
+    found, confidence = identify.identify(text)
+    assert found == label
+    assert 0.5 < confidence <= 1
+
+
+def test_nothing_to_identify():
+    assert identify.identify("") == ("und", 0.0)
+    assert identify.identify("123 — !\n") == ("und", 0.0)
+
+
+def test_it_reads_beyond_eighty_characters():
+    """The library cuts at 80 characters by default."""
+    english = "This heading is long, in English, and fills the first eighty characters of the text."
+    bashkir = " ".join(sentence.bashkir for sentence in PARALLEL)
+    assert identify.identify(f"{english}\n{bashkir}")[0] == "ba"
+
+
+def test_it_needs_no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("the network is used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    identify._detector.cache_clear()
+    assert identify.identify("Ҡыш көнө ҡар яуа")[0] == "ba"
+
+
+def test_it_says_which_languages_it_knows():
+    assert identify.knows("ba")
+    assert identify.knows("cv")
+    assert not identify.knows("xx")

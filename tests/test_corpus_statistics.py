@@ -1,0 +1,85 @@
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bashkir_utils.corpus import statistics
+from bashkir_utils.plots import corpus as plots
+
+TEXTS = ["Аҡ ҡар яуа, аҡ!", "Ҡар аҡ; 12 юл"]
+
+
+def test_words_are_runs_of_letters_in_lower_case():
+    assert statistics.words("Өфө-Рим 2x4, һыу_һыу") == ["өфө", "рим", "x", "һыу", "һыу"]
+
+
+def test_zipf_table_by_hand():
+    table = statistics.zipf(statistics.word_counts(TEXTS))
+    assert table["word"].tolist()[:2] == ["аҡ", "ҡар"]
+    assert table["count"].tolist() == [3, 2, 1, 1]
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+
+
+def test_exponents_of_exact_power_laws():
+    ranks = np.arange(1, 2001)
+    table = pd.DataFrame({"rank": ranks, "count": 1e6 / ranks**1.2})
+    assert statistics.zipf_exponent(table) == pytest.approx(1.2)
+    tokens = np.geomspace(1, 1e6, 50)
+    assert statistics.heaps_exponent(pd.DataFrame({"tokens": tokens, "types": 3 * tokens**0.7})) == pytest.approx(0.7)
+
+
+@given(st.lists(st.text(alphabet="аәб ", max_size=30), max_size=8))
+def test_heaps_ends_at_all_types_and_never_falls(texts):
+    growth = statistics.heaps(texts)
+    running = [word for text in texts for word in statistics.words(text)]
+    if not running:
+        assert growth.empty
+        return
+    assert growth["tokens"].iloc[-1] == len(running)
+    assert growth["types"].iloc[-1] == len(set(running))
+    assert growth["types"].is_monotonic_increasing
+    for tokens, types in growth.itertuples(index=False):
+        assert types == len(set(running[:tokens]))
+
+
+def test_letter_shares_add_up_and_nine_are_marked():
+    table = statistics.letter_frequencies(["аҡ Аҡ xyz"])
+    assert table["share"].sum() == pytest.approx(1)
+    assert table.set_index("letter")["share"]["ҡ"] == pytest.approx(0.5)
+    assert table.loc[table["own"], "letter"].tolist() == ["ғ", "ҙ", "ҡ", "ң", "ө", "ҫ", "ү", "һ", "ә"]
+    assert len(table) == 42
+
+
+def test_source_mix_by_words():
+    documents = pd.DataFrame({"id": [1, 2, 3], "source": list("aab"), "characters": [5, 5, 9], "words": [1, 2, 9]})
+    mix = statistics.source_mix(documents)
+    assert mix.index.tolist() == ["b", "a"]
+    assert mix["share_of_words"].tolist() == [0.75, 0.25]
+
+
+def test_the_english_reference_is_english_and_large():
+    counts = statistics.word_counts(statistics.english_reference())
+    assert counts.most_common(1)[0][0] == "the"
+    assert sum(counts.values()) > 50_000
+
+
+def test_figures_say_what_they_show():
+    documents = pd.DataFrame({"id": [1, 2], "source": ["a", "b"], "characters": [300, 900], "words": [50, 99]})
+    table = statistics.zipf(Counter({"аҡ": 5, "ҡар": 2}))
+    funnel = pd.DataFrame({"step": ["read", "length"], "documents": [5, 3], "dropped_documents": [0, 2]})
+    figures = [
+        plots.plot_funnel(funnel),
+        plots.plot_lengths(documents),
+        plots.plot_zipf({"x": table}),
+        plots.plot_heaps({"x": statistics.heaps(TEXTS)}),
+        plots.plot_letters(statistics.letter_frequencies(TEXTS)),
+        plots.plot_sources(statistics.source_mix(documents)),
+    ]
+    for figure in figures:
+        (axis,) = figure.axes
+        assert axis.get_title()
+        assert axis.get_xlabel() or axis.get_ylabel()
+        assert axis.has_data()

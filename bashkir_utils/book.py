@@ -282,7 +282,7 @@ def _run(edition: Edition, notebook: Path) -> Path:
 def _kernel_manager(edition: Edition) -> type[AsyncKernelManager]:
     """Start kernels with this interpreter, whatever kernel the user has registered under the same name."""
     environment = {ENVIRONMENT_VARIABLE: str(edition.workspace.root), "IPYTHONDIR": str(edition.folder / "ipython")}
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
     spec = KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
     return type("ProjectKernelManager", (AsyncKernelManager,), {"kernel_spec": property(lambda _: spec)})
 
@@ -349,7 +349,7 @@ def status_page(edition: Edition, executed: list[Executed]) -> str:
     return "\n".join(
         [
             "# Status of this build\n",
-            "What these pages were made with. A notebook is run again only when something that it depends on has changed.\n",
+            "What these pages were made with. A notebook is run again only when something that it needs has changed.\n",
             "## Notebooks\n",
             _table(("notebook", "seconds", "ran (UTC)"), [*times, ("all", f"{total:.1f}", "")]),
             "## Profile and machine\n",
@@ -398,7 +398,8 @@ def render(edition: Edition) -> Path:
 def _command(edition: Edition) -> list[str]:
     strict = ["-n", "-W", "--keep-going", "-q"]
     output = ["--path-output", str(edition.folder)]
-    return [sys.executable, "-m", "jupyter_book", "build", str(edition.source), *output, *strict]
+    start = "from jupyter_book.cli.main import main; main()"
+    return [sys.executable, "-c", start, "build", str(edition.source), *output, *strict]
 
 
 def _environment() -> dict[str, str]:

@@ -452,13 +452,18 @@ class TestFindings:
 
     def test_numbers_come_from_the_tables(self):
         text = tokenization.findings(self.MEASURED, self.PARITY, self.PAPER)
-        assert "`qwen` cuts the text least: 5.00 tokens per word, 2.50 bytes" in text
-        assert "`gpt2` cuts it most: 9.00 and 1.50" in text
+        assert "Fewest tokens per word: `qwen` (5.00, at 2.50 bytes per token)" in text
+        assert "Most: `gpt2` (9.00, at 1.50 bytes per token)" in text
         assert "20.0% of the words stay whole (`qwen`)" in text
         assert "between 2.0% and 5.0% of a vocabulary" in text
         assert "3.0 to 5.0 times the tokens of its English" in text
         assert "order is A, B; in bits per byte" in text
         assert "it becomes B, A." in text
+
+    def test_ties_are_all_named(self):
+        tied = pd.concat([self.MEASURED, self.MEASURED.loc[["gpt2"]].rename(index={"gpt2": "phi-2"})])
+        text = tokenization.findings(tied, self.PARITY, self.PAPER)
+        assert "Most: `gpt2` and `phi-2` (9.00" in text
 
     def test_an_unchanged_order_is_said_to_stay(self):
         paper = self.PAPER.assign(**{"bits per byte": [0.7, 1.2]})

@@ -96,13 +96,16 @@ def findings(measured: pd.DataFrame, parity: pd.DataFrame, paper: pd.DataFrame) 
 
 
 def _fertility_finding(measured: pd.DataFrame) -> str:
-    ordered = measured.sort_values("tokens_per_word")
-    fewest, most = ordered.iloc[0], ordered.iloc[-1]
-    return (
-        f"`{ordered.index[0]}` cuts the text least: {fewest['tokens_per_word']:.2f} tokens per word, "
-        f"{fewest['bytes_per_token']:.2f} bytes per token. `{ordered.index[-1]}` cuts it most: "
-        f"{most['tokens_per_word']:.2f} and {most['bytes_per_token']:.2f}."
-    )
+    fertility = measured["tokens_per_word"]
+    fewest, most = (_all_at(measured, value) for value in (fertility.min(), fertility.max()))
+    return f"Fewest tokens per word: {fewest}. Most: {most}."
+
+
+def _all_at(measured: pd.DataFrame, fertility: float) -> str:
+    """Every tokenizer with that fertility, for GPT-2 and Phi-2 often tie."""
+    rows = measured[measured["tokens_per_word"] == fertility]
+    names = " and ".join(f"`{name}`" for name in rows.index)
+    return f"{names} ({fertility:.2f}, at {rows['bytes_per_token'].iloc[0]:.2f} bytes per token)"
 
 
 def _whole_word_finding(measured: pd.DataFrame) -> str:

@@ -282,7 +282,7 @@ def _run(edition: Edition, notebook: Path) -> Path:
 def _kernel_manager(edition: Edition) -> type[AsyncKernelManager]:
     """Start kernels with this interpreter, whatever kernel the user has registered under the same name."""
     environment = {ENVIRONMENT_VARIABLE: str(edition.workspace.root), "IPYTHONDIR": str(edition.folder / "ipython")}
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
     spec = KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
     return type("ProjectKernelManager", (AsyncKernelManager,), {"kernel_spec": property(lambda _: spec)})
 

@@ -51,7 +51,7 @@ def _write(genre: Genre, rng: random.Random) -> str:
 
 
 class _Slots(dict[str, object]):
-    """What fills ``{name}``: drawn once a document; ``{name2}`` comes from the same pool and differs from ``{name}``."""
+    """What fills ``{name}``: drawn once a document; ``{name2}`` is another of ``{name}``'s pool."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
@@ -60,8 +60,10 @@ class _Slots(dict[str, object]):
     def __missing__(self, name: str) -> object:
         pool = POOLS[name.rstrip("0123456789")]
         taken = list(self.values())
-        self[name] = self._rng.choice([item for item in pool if item not in taken])
-        return self[name]
+        while (drawn := self._rng.choice(pool)) in taken:
+            pass
+        self[name] = drawn
+        return drawn
 
 
 def _capitalised(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .phonology import attach, ends_in_vowel, voice_final
+from .phonology import attach, ends_in_vowel, is_front, voice_final
 
 Owner = Literal["", "first singular", "third"]
 
@@ -158,10 +158,8 @@ class Verb:
 
     @property
     def noun(self) -> Noun:
-        """Verbal noun, -ыу; -у after a final а or ә and instead of a final ы or е."""
-        front_glide = attach(self.stem, "A")[-1] in "ә"
-        glide = "ү" if front_glide else "у"
-        return Noun(self._joined("I", "") + glide)
+        """Verbal noun, -ыу after consonants and -у after vowels: барыу, килеү, уҡыу, эшләү."""
+        return Noun(self._joined("I", "") + ("ү" if is_front(self.stem) else "у"))
 
     def _joined(self, after_consonant: str, after_vowel: str) -> str:
         if ends_in_vowel(self.stem):

@@ -39,6 +39,8 @@ def ends_in_vowel(stem: str) -> bool:
 def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool | None = None) -> str:
     """Add one suffix, in the shape that the stem asks for.
 
+    The spelling contracts й + а to я (уҡыясаҡ) and ст + т to ст (туристар, августа).
+
     Args:
         stem: in lower case at its end; a final ь is dropped before the suffix.
         pattern: letters, with ``A I K G L N`` as the module says.
@@ -49,7 +51,7 @@ def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool 
     word = stem.removesuffix("ь")
     for letter in pattern:
         word += _letter(letter, word, front, is_rounded(word) if rounded is None else rounded)
-    return word.replace("йа", "я")
+    return word.replace("йа", "я").replace("стт", "ст")
 
 
 def voice_final(stem: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,6 +249,19 @@ def test_status_page_escapes_what_it_shows_and_hides_local_folders(edition, tmp_
     assert str(tmp_path) not in page
 
 
+def test_plain_jupyter_book_build_sets_a_clone_without_running_it(tmp_path):
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copyfile(CHECKOUT / name, tmp_path / name)
+    for name in ("book", "notebooks"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name)
+    start = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    done = subprocess.run([*start, "build", ".", "-n", "-W"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = soup(tmp_path / "_build" / "html" / "notebooks" / "07_results.html")
+    assert "Results" in page.select_one("h1").get_text()
+    assert not page.select("div.cell_output")
+
+
 # --- the whole book under the smoke profile ----------------------------------------------------------------------
 
 
@@ -262,7 +277,9 @@ class Built:
 
     @property
     def pages(self) -> dict[Path, BeautifulSoup]:
-        return {path: soup(path) for path in sorted(self.index.parent.rglob("*.html"))}
+        root = self.index.parent
+        paths = [path for path in sorted(root.rglob("*.html")) if path.relative_to(root).parts[0] != "_static"]
+        return {path: soup(path) for path in paths}
 
 
 def soup(path: Path) -> BeautifulSoup:
@@ -272,7 +289,9 @@ def soup(path: Path) -> BeautifulSoup:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The real chapters, all of them, in a workspace of their own; a Sphinx warning would fail this."""
-    workspace = Workspace(tmp_path_factory.mktemp("whole"))
+    base = tmp_path_factory.getbasetemp()
+    # Workers of pytest-xdist share one workspace: the first builds, the others wait and reuse.
+    workspace = Workspace((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "whole")
     index = book.build("smoke", None, workspace, project=CHECKOUT)
     edition = book.open_edition("smoke", None, workspace, CHECKOUT)
     return Built(edition, index, book.shared_inputs(edition))

@@ -67,8 +67,8 @@ class _Slots(dict[str, object]):
 
 
 def _capitalised(text: str) -> str:
-    """With a capital at the beginning of each line, after a dash or a quotation mark too."""
-    return re.sub(r"^\W*\w", lambda match: match.group().upper(), text, flags=re.MULTILINE)
+    """With a capital at the beginning of each line and sentence, after a dash or a quotation mark too."""
+    return re.sub(r"(^|[.!?] )\W*\w", lambda match: match.group().upper(), text, flags=re.MULTILINE)
 
 
 def _paragraphs(sentences: list[str], genre: Genre, rng: random.Random) -> str:

@@ -29,6 +29,7 @@ from .exceptions import RunError
 from .language import PROMPTS
 from .models import load_folder, load_tokenizer
 from .packing import encode, pack
+from .progress import quiet_libraries
 from .study import EvaluationSpec, GenerationSpec, RunSpec
 from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
@@ -271,7 +272,8 @@ def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
 
 def _save_weights(model: AnyModel, tokenizer: PreTrainedTokenizerBase, spec: RunSpec, folder: Path) -> None:
     name = "model" if spec.method.kind == "full" else "adapter"
-    model.save_pretrained(folder / name)
+    with quiet_libraries():
+        model.save_pretrained(str(folder / name))
     tokenizer.save_pretrained(folder / name)
 
 

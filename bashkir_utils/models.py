@@ -25,6 +25,7 @@ from .packaged import SMOLLM2_PACKAGE, smollm2_gguf
 from .packing import END_OF_TEXT
 from .progress import quiet_libraries
 from .study import ModelSpec
+from .tokenization import gguf_tokenizer
 from .workspace import Workspace, atomic_directory, disk_errors, sha256_file
 
 _TINY = {"vocab_size": 257, "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256}
@@ -172,5 +173,5 @@ def _packaged_folder(package: str, workspace: Workspace) -> Path:
                 dtype=torch.float32,
             )
             model.save_pretrained(temporary)
-            AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(temporary)
+            gguf_tokenizer(gguf).save_pretrained(temporary)
     return folder

@@ -43,8 +43,8 @@ def boundaries(tokenizer: PreTrainedTokenizerBase) -> Boundaries:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of ``text`` alone, without special tokens."""
-    return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    """Token ids of ``text`` alone; what looks like a special token in it is text like any other."""
+    return tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
 
 
 @dataclass(frozen=True)

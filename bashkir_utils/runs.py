@@ -28,13 +28,16 @@ from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import RunError
 from .language import PROMPTS
 from .models import load_folder, load_tokenizer
-from .packing import encode, pack
+from .packing import pack
 from .progress import quiet_libraries
 from .study import EvaluationSpec, GenerationSpec, RunSpec
+from .tokenization import check_round_trip, from_transformers
 from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
 PARTIAL, LOCKS = ".partial", ".locks"
+FULL_DISK_SIGNS = ("No space left", "os error 28", "file write failed", "unexpected pos", "iostream error")
+"""What safetensors and torch say when a write was cut short."""
 
 
 @dataclass(frozen=True)
@@ -212,24 +215,14 @@ def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> 
     budget = spec.training
     if budget is None:
         raise RunError(f"run {spec.run_id} trains nothing")
-    _check_round_trip(tokenizer, corpus)
+    label = spec.model.label or spec.model.name
+    check_round_trip(from_transformers(spec.model.name, label, tokenizer), corpus.split("train")["text"].iloc[0])
     return TrainingData(
         train=pack(tokenizer, corpus.split("train")["text"], budget.block_length, max_blocks=blocks_wanted(budget)),
         validation=pack(
             tokenizer, corpus.split("validation")["text"], budget.block_length, max_blocks=budget.validation_blocks
         ),
     )
-
-
-def _check_round_trip(tokenizer: PreTrainedTokenizerBase, corpus: Corpus) -> None:
-    """Refuse a tokenizer that does not give back the first training document."""
-    text = corpus.split("train")["text"].iloc[0][:2000]
-    restored = tokenizer.decode(encode(tokenizer, text), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    if restored.strip() != text.strip():
-        lost = "".join(sorted(set(text) - set(restored)))
-        raise RunError(
-            f"the tokenizer of this model loses text (letters lost: {lost or 'none, but the order differs'})"
-        )
 
 
 def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> dict[str, Any]:
@@ -339,7 +332,6 @@ def _disk_full(what: str) -> Iterator[None]:
         with disk_errors(what, RunError):
             yield
     except (SafetensorError, RuntimeError) as error:
-        message = str(error)
-        if "No space left" in message or "file write failed" in message or "os error 28" in message:
+        if any(sign in str(error) for sign in FULL_DISK_SIGNS):
             raise RunError(f"cannot write {what}: no space left on device; free some space and run again") from error
         raise

@@ -97,6 +97,8 @@ class _Reporter(TrainerCallback):
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         state.log_history[-1]["seconds"] = self._before + time.monotonic() - self._begun
+        if not _finite(state.log_history[-1]):
+            control.should_training_stop = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._progress.advance((state.global_step - self._step) * self._tokens_per_step)
@@ -144,7 +146,7 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = trainer.state.log_history
     curve = _curve(history, tokens_per_step, data)
-    if not curve["loss"].dropna().map(math.isfinite).all():
+    if not all(map(_finite, history)):
         raise RunError("the training loss is not a finite number: lower the learning rate or use precision: fp32")
     tokens = steps * tokens_per_step
     wall = max((entry.get("seconds", 0.0) for entry in history), default=0.0)
@@ -186,6 +188,10 @@ class _QuietTrainer(Trainer):
         from transformers.trainer_callback import PrinterCallback
 
         self.remove_callback(PrinterCallback)
+
+
+def _finite(entry: dict[str, Any]) -> bool:
+    return math.isfinite(entry.get("loss", 0.0))
 
 
 def _budget(run: RunSpec) -> TrainingSpec:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# the models of the tests are so small that a second thread only costs; it must be said before torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from dataclasses import dataclass
 from pathlib import Path
 

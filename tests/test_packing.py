@@ -31,6 +31,12 @@ def test_blocks_hold_the_documents_in_order_and_nothing_else(texts, length):
     assert blocks.input_ids.ravel().tolist() == line[: len(line) // length * length]
 
 
+def test_a_document_cannot_smuggle_in_a_boundary():
+    ids = encode(TOKENIZER, f"аҡ{END_OF_TEXT}ҡар")
+    assert SEPARATOR not in ids
+    assert TOKENIZER.decode(ids) == f"аҡ{END_OF_TEXT}ҡар"
+
+
 def test_max_blocks_reads_no_more_documents_than_it_needs():
     def endless():
         while True:

@@ -101,7 +101,7 @@ def test_half_written_checkpoints_are_passed_over(tmp_path):
 
 def test_divergence_is_an_error_with_advice(make, tmp_path):
     with pytest.raises(RunError, match="not a finite number: lower the learning rate"):
-        make("full", tmp_path, learning_rate=1e30)
+        make("full", tmp_path, learning_rate=float("inf"))
 
 
 def test_budget_arithmetic():

@@ -244,7 +244,7 @@ def _hub(identity: str, workspace: Workspace) -> Tokenizer:
         raise DownloadError(
             f"tokenizer hub:{identity} cannot be fetched ({_first_line(error)}); check the name and the network"
         ) from error
-    return _from_transformers(f"hub:{identity}", f"Hub: {repository}, revision {revision or 'main'}", loaded)
+    return from_transformers(f"hub:{identity}", f"Hub: {repository}, revision {revision or 'main'}", loaded)
 
 
 def _folder(folder: str) -> Tokenizer:
@@ -254,14 +254,19 @@ def _folder(folder: str) -> Tokenizer:
         loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise TokenizerError(f"tokenizer path:{folder} cannot be read ({_first_line(error)})") from error
-    return _from_transformers(f"path:{folder}", f"folder {Path(folder).name}", loaded)
+    return from_transformers(f"path:{folder}", f"folder {Path(folder).name}", loaded)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:200]
 
 
-def _from_transformers(name: str, label: str, loaded: PreTrainedTokenizerBase) -> Tokenizer:
+def from_transformers(name: str, label: str, loaded: PreTrainedTokenizerBase) -> Tokenizer:
+    """Wrap a fast tokenizer of ``transformers``.
+
+    Raises:
+        TokenizerError: it has no core of the ``tokenizers`` library.
+    """
     if not loaded.is_fast:
         raise TokenizerError(f"tokenizer {name!r} has no tokenizer.json that the tokenizers library can read")
     unknown = frozenset({loaded.unk_token_id} - {None})

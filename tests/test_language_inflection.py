@@ -1,0 +1,93 @@
+import pytest
+
+from bashkir_utils.language.inflection import Noun, Verb
+
+
+def declined(noun: Noun) -> list[str]:
+    return [noun.gen, noun.acc, noun.dat, noun.loc, noun.abl]
+
+
+@pytest.mark.parametrize(
+    ("noun", "expected"),
+    [
+        (Noun("китап").his, ["китабының", "китабын", "китабына", "китабында", "китабынан"]),
+        (Noun("мәктәп").his, ["мәктәбенең", "мәктәбен", "мәктәбенә", "мәктәбендә", "мәктәбенән"]),
+        (Noun("бала").his, ["балаһының", "балаһын", "балаһына", "балаһында", "балаһынан"]),
+        (Noun("йорт").his, ["йортоноң", "йортон", "йортона", "йортонда", "йортонан"]),
+        (Noun("атай").my, ["атайымдың", "атайымды", "атайыма", "атайымда", "атайымдан"]),
+        (Noun("әсә").my, ["әсәмдең", "әсәмде", "әсәмә", "әсәмдә", "әсәмдән"]),
+        (Noun("өй").our, ["өйөбөҙҙөң", "өйөбөҙҙө", "өйөбөҙгә", "өйөбөҙҙә", "өйөбөҙҙән"]),
+        (Noun("бала").pl, ["балаларҙың", "балаларҙы", "балаларға", "балаларҙа", "балаларҙан"]),
+        (Noun("көн").pl.his, ["көндәренең", "көндәрен", "көндәренә", "көндәрендә", "көндәренән"]),
+        (Noun("балалар баҡсаһы", owner="third"),
+         ["балалар баҡсаһының", "балалар баҡсаһын", "балалар баҡсаһына", "балалар баҡсаһында", "балалар баҡсаһынан"]),
+    ],
+)  # fmt: skip
+def test_cases_after_possessives_and_plural(noun, expected):
+    assert declined(noun) == expected
+
+
+@pytest.mark.parametrize(
+    ("noun", "his", "my"),
+    [
+        (Noun("аяҡ"), "аяғы", "аяғым"),
+        (Noun("күҙ"), "күҙе", "күҙем"),
+        (Noun("ҡош"), "ҡошо", "ҡошом"),
+        (Noun("төш"), "төшө", "төшөм"),
+        (Noun("тау"), "тауы", "тауым"),
+        (Noun("әсә"), "әсәһе", "әсәм"),
+        (Noun("төлкө"), "төлкөһө", "төлкөм"),
+        (Noun("халыҡ", before_vowel="халҡ"), "халҡы", "халҡым"),
+        (Noun("банк", front=False, before_vowel="банк"), "банкы", "банкым"),
+        (Noun("апрель"), "апреле", "апрелем"),
+    ],
+)
+def test_possessives(noun, his, my):
+    assert str(noun.his) == his
+    assert str(noun.my) == my
+
+
+def test_loans_decline_as_they_are_marked():
+    august = Noun("август", front=False, rounded=False, before_vowel="авгус")
+    assert august.loc == "августа"
+    assert august.his.loc == "авгусында"
+    assert Noun("Белорет", front=False).dat == "Белоретҡа"
+    assert Noun("сентябрь").his.loc == "сентябрендә"
+
+
+def test_what_is_in_a_place():
+    assert Noun("ауыл").adj == "ауылдағы"
+    assert Noun("Өфө").adj == "Өфөләге"
+
+
+@pytest.mark.parametrize(
+    ("stem", "present", "past", "perfect", "converb", "infinitive", "negative", "noun"),
+    [
+        ("бар", "бара", "барҙы", "барған", "барып", "барырға", "бармай", "барыу"),
+        ("кил", "килә", "килде", "килгән", "килеп", "килергә", "килмәй", "килеү"),
+        ("кит", "китә", "китте", "киткән", "китеп", "китергә", "китмәй", "китеү"),
+        ("төш", "төшә", "төштө", "төшкән", "төшөп", "төшөргә", "төшмәй", "төшөү"),
+        ("уҡы", "уҡый", "уҡыны", "уҡыған", "уҡып", "уҡырға", "уҡымай", "уҡыу"),
+        ("эшлә", "эшләй", "эшләне", "эшләгән", "эшләп", "эшләргә", "эшләмәй", "эшләү"),
+        ("йөрө", "йөрөй", "йөрөнө", "йөрөгән", "йөрөп", "йөрөргә", "йөрөмәй", "йөрөү"),
+        ("сыҡ", "сыға", "сыҡты", "сыҡҡан", "сығып", "сығырға", "сыҡмай", "сығыу"),
+        ("сап", "саба", "сапты", "сапҡан", "сабып", "сабырға", "сапмай", "сабыу"),
+        ("йый", "йыя", "йыйҙы", "йыйған", "йыйып", "йыйырға", "йыймай", "йыйыу"),
+        ("йыу", "йыуа", "йыуҙы", "йыуған", "йыуып", "йыуырға", "йыумай", "йыуыу"),
+    ],
+)
+def test_conjugation(stem, present, past, perfect, converb, infinitive, negative, noun):
+    verb = Verb(stem)
+    forms = [verb.present, verb.past, verb.perfect, verb.converb, verb.infinitive, verb.negative, str(verb.noun)]
+    assert forms == [present, past, perfect, converb, infinitive, negative, noun]
+
+
+def test_persons():
+    assert [Verb("бар").past_i, Verb("бар").past_we, Verb("бар").past_they] == ["барҙым", "барҙыҡ", "барҙылар"]
+    assert [Verb("төш").past_i, Verb("төш").past_we, Verb("төш").past_they] == ["төштөм", "төштөк", "төштөләр"]
+    assert [Verb("уҡы").present_they, Verb("кил").present_they] == ["уҡыйҙар", "киләләр"]
+
+
+def test_what_stands_before_the_verb_stays():
+    assert Verb("бесән сап").past_we == "бесән саптыҡ"
+    assert str(Verb("бесән сап")) == "бесән сап"

@@ -58,8 +58,8 @@ def test_all_eight_genres_come_in_the_smallest_corpus():
 
 def test_lengths_pass_the_pipelines_bounds(documents):
     lengths = [len(each.text) for each in documents]
-    assert min(lengths) >= 300
-    assert max(lengths) <= 2500
+    assert min(lengths) >= 400
+    assert max(lengths) <= 1200
 
 
 def test_no_two_are_near_duplicates(documents):

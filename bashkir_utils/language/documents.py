@@ -23,7 +23,7 @@ class GeneratedDocument:
 
 
 def generate_documents(count: int, seed: int = 42) -> list[GeneratedDocument]:
-    """Write ``count`` documents of 400 to 2,500 characters; genres take turns, no two texts are alike.
+    """Write ``count`` documents of 400 to 1,200 characters; genres take turns, no two texts are alike.
 
     The first documents of a longer list are those of a shorter one with the same seed.
     """

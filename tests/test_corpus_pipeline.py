@@ -140,7 +140,7 @@ def test_a_language_that_the_identifier_does_not_know(tmp_path, workspace):
 
 
 def test_embedded_corpus_is_labelled_as_generated(workspace):
-    corpus = corpora.prepare(CorpusSpec(embedded_documents=40), workspace)
+    corpus = corpora.prepare(CorpusSpec(embedded_documents=120), workspace)
     assert "generated" in findings.introduce(corpus)
     assert set(corpus.documents()["split"]) == {"train", "validation", "test"}
     with pytest.raises(CorpusError, match="unknown split 'dev'; choose train"):

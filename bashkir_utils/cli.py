@@ -153,7 +153,11 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
 
 
 @app.command()
-def record(profile: ProfileOption = "study", corpus: CorpusOption = None) -> None:
+def record(
+    profile: ProfileOption = "study",
+    corpus: CorpusOption = None,
+    remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
+) -> None:
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
     Example: bashkir record --profile study --corpus texts.zip
@@ -169,7 +173,7 @@ def record(profile: ProfileOption = "study", corpus: CorpusOption = None) -> Non
         raise RunError(f"no run of profile {profile} on this corpus is finished; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    record_study(study, text, found, scores, folder)
+    record_study(study, text, found, scores, folder, remark=remark)
     print(f"{len(found)} runs recorded in {folder}")
 
 

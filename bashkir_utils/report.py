@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -110,6 +110,8 @@ class StudyRecord(Recorded):
     corpus: CorpusFacts
     settings: dict[str, Any]
     rows: tuple[Result, ...]
+    remark: str = ""
+    """What a reader must know of how the study was run; shown wherever its numbers are."""
 
 
 @dataclass(frozen=True)
@@ -169,15 +171,24 @@ def recorded_folder() -> Path:
     return beside_package if beside_package.is_dir() else Workspace.find().root / "book" / "recorded"
 
 
-def record_study(
-    study: Study, corpus: Corpus, runs: Sequence[Run], evaluations: Sequence[Evaluation], folder: Path
+def record_study(  # noqa: PLR0913
+    study: Study,
+    corpus: Corpus,
+    runs: Sequence[Run],
+    evaluations: Sequence[Evaluation],
+    folder: Path,
+    *,
+    remark: str = "",
 ) -> StudyReport:
     """Write a study's results into ``folder`` for the book to show beside live runs; an older record is replaced.
+
+    ``remark`` is what a reader must know of how the study was run.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    report = collect(study, corpus, runs, evaluations)
+    collected = collect(study, corpus, runs, evaluations)
+    report = replace(collected, record=collected.record.model_copy(update={"remark": remark}))
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{DOCUMENTS_FILE}"
@@ -474,7 +485,8 @@ def provenance_line(report: StudyReport) -> str:
 
 def recorded_heading(report: StudyReport) -> str:
     """Markdown that sets a recorded study apart from what ran here."""
-    return f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
+    heading = f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
+    return f"{heading} {escape_markdown(report.record.remark)}".strip()
 
 
 def recorded_line(recorded: Sequence[StudyReport]) -> str:

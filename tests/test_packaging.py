@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,13 @@ def test_the_whole_tree_is_pinned(project, pins):
 def test_what_is_installed_is_what_is_pinned(pins):
     for name, version in pins.items():
         assert Version(metadata.version(name).split("+")[0]) == version, name
+
+
+def test_every_pin_accepts_every_python_3_11(pins):
+    """Distributions keep early patch releases for years: Debian 12 has 3.11.2."""
+    for name in pins:
+        accepted = SpecifierSet(metadata.metadata(name).get("Requires-Python") or "")
+        assert Version("3.11.0") in accepted, name
 
 
 def test_nothing_is_pinned_that_nothing_asks_for(project, pins):

@@ -186,13 +186,15 @@ def test_record_and_load_give_the_same_report_without_texts_paths_or_ids(tmp_pat
 def test_a_record_is_strict_json_even_when_a_perplexity_overflows(tmp_path):
     study, corpus, runs, evaluations = made(tmp_path / "runs")
     evaluations[0].summary["word_perplexity"] = report.Interval(math.inf, 1.0, math.inf)
-    report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "x")
+    report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "x", remark="On a busy <machine>.")
 
     def refuse(constant):
         raise AssertionError(constant)
 
     json.loads((tmp_path / "recorded" / "x" / "results.json").read_text(), parse_constant=refuse)
-    assert report.load_recorded(tmp_path / "recorded")[0].rows[0].word_perplexity.value == math.inf
+    loaded = report.load_recorded(tmp_path / "recorded")[0]
+    assert loaded.rows[0].word_perplexity.value == math.inf
+    assert "On a busy \\<machine\\>\\." in report.recorded_heading(loaded)
 
 
 def test_recording_again_replaces(tmp_path):

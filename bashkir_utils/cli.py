@@ -41,9 +41,11 @@ def main() -> None:
         app()
     except BashkirError as error:
         sys.exit(_failed(error))
-    except KeyboardInterrupt:
-        print("bashkir: interrupted; ask again to go on from the last checkpoint", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as stopped:
+        # Typer makes this exit code, and no message, of a KeyboardInterrupt.
+        if stopped.code == INTERRUPTED:
+            print("bashkir: interrupted; ask again to go on from the last checkpoint", file=sys.stderr)
+        raise
 
 
 @app.command()

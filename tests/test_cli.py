@@ -76,6 +76,7 @@ BAD = {
     "unknown method": (lambda t: ["train", "-m", "magic", "-p", profile(t)], "unknown method 'magic'"),
     "unknown model": (lambda t: ["evaluate", "-m", "full", "--model", "x", "-p", profile(t)], "unknown model 'x'"),
     "missing corpus": (lambda t: ["corpus", "-c", str(t / "no.zip")], "no such file or folder"),
+    "build of a missing corpus": (lambda t: ["build", "-p", profile(t), "-c", str(t / "no")], "no such file or folder"),
     "empty corpus": (lambda t: ["corpus", "-c", empty(t)], "holds no documents"),
     "cut zip": (lambda t: ["corpus", "-c", cut_zip(t)], "not a whole, readable zip"),
     "no Bashkir": (lambda t: ["corpus", "-c", russian(t)], "is left for language 'ba'"),
@@ -149,15 +150,21 @@ def test_help_lists_all_verbs():
     assert all(verb in shown for verb in VERBS)
 
 
-def test_an_interruption_is_said(monkeypatch, capsys):
-    def interrupted():
+def test_an_interruption_is_said(bashkir, monkeypatch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "app", interrupted)
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 130
-    assert "go on from the last checkpoint" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_prepare", interrupted)
+    code, _, err = bashkir("corpus")
+    assert code == 130
+    assert err.splitlines() == ["bashkir: interrupted; ask again to go on from the last checkpoint"]
+
+
+def test_a_usage_error_is_not_taken_for_an_interruption(bashkir):
+    code, _, err = bashkir("train")
+    assert code == 2
+    assert "--method" in err
+    assert "interrupted" not in err
 
 
 def test_an_error_with_line_ends_is_still_one_line(monkeypatch, capsys):

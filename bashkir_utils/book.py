@@ -134,15 +134,6 @@ def build(
         return render(edition)
 
 
-def run_notebooks(
-    profile: str, corpus: str | None = None, workspace: Workspace | None = None, *, project: Path | None = None
-) -> list[Executed]:
-    """Run every notebook of the table of contents that changed, and set no pages. Raises what ``build`` raises."""
-    edition = open_edition(profile, corpus, workspace, project)
-    with disk_errors("the executed notebooks", BookError), _alone(edition):
-        return _execute_all(edition)
-
-
 def _execute_all(edition: Edition) -> list[Executed]:
     shared = shared_inputs(edition)
     return [execute(edition, notebook, shared) for notebook in notebooks(edition.project)]
@@ -222,7 +213,7 @@ def shared_inputs(edition: Edition) -> dict[str, str]:
 
 
 def execute(edition: Edition, notebook: Path, shared: dict[str, str]) -> Executed:
-    """Run one notebook, or take the copy that the same inputs gave before; say which, in one line.
+    """Run one notebook, or take the copy that the same inputs gave before; say which.
 
     Raises:
         BookError: a cell failed; the message names notebook, cell (counted from 1, every kind of cell) and error.
@@ -232,6 +223,7 @@ def execute(edition: Edition, notebook: Path, shared: dict[str, str]) -> Execute
     if (known := _known(final, inputs)) is not None:
         print(f"{notebook.stem}: reused (ran {known.seconds:.1f} s on {known.date})", flush=True)
         return known
+    print(f"{notebook.stem}: running", flush=True)
     begun = time.monotonic()
     _publish(_run(edition, notebook), final)
     seconds, date = round(time.monotonic() - begun, 2), provenance.now()
@@ -265,7 +257,7 @@ def _run(edition: Edition, notebook: Path) -> Path:
             partial,
             parameters=edition.parameters,
             cwd=edition.executed,
-            progress_bar=False,
+            progress_bar={"desc": notebook.stem, "leave": False, "disable": None},
             kernel_name="python3",
             kernel_manager_class=_kernel_manager(edition),
             stderr_file=sys.stderr,

@@ -122,6 +122,11 @@ def test_kernel_registered_by_the_user_is_not_taken(edition, tmp_path, monkeypat
     assert outputs(done.path) == "smoke\n"
 
 
+def test_without_a_terminal_no_bar_is_drawn(edition, capfd):
+    book.execute(edition, edition.project / "notebooks" / "one.ipynb", INPUTS)
+    assert "cell" not in capfd.readouterr().err
+
+
 def test_stored_notebook_is_not_changed(edition):
     notebook = edition.project / "notebooks" / "one.ipynb"
     before = notebook.read_bytes()
@@ -163,7 +168,8 @@ def test_unchanged_notebook_is_reused_and_says_so(edition, capsys):
     first = book.execute(edition, notebook, INPUTS)
     second = book.execute(edition, notebook, dict(INPUTS))
     assert second == replace(first, reused=True)
-    ran, reused = capsys.readouterr().out.splitlines()
+    begun, ran, reused = capsys.readouterr().out.splitlines()
+    assert begun == "one: running"
     assert re.fullmatch(r"one: \d+\.\d s", ran)
     assert reused.startswith("one: reused")
 

@@ -33,7 +33,8 @@ def introduce(corpus: Corpus) -> str:
 
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Documents, characters, words and bytes of each split."""
-    return pd.DataFrame(corpus.manifest.counts).T.loc[list(SPLITS)].rename_axis("split")
+    counts = pd.DataFrame(corpus.manifest.counts).T.rename_axis("split")
+    return counts.loc[list(SPLITS), ["documents", "words", "characters", "bytes"]]
 
 
 def dropped_table(corpus: Corpus, *, each: int = 2) -> str:

@@ -90,11 +90,12 @@ class Corpus:
 
     def funnel(self) -> pd.DataFrame:
         """One row a step: documents, characters and words that came out of it, and documents that it dropped."""
-        return pd.DataFrame(self.manifest.funnel)
+        columns = ["step", "documents", "dropped_documents", "characters", "words"]
+        return pd.DataFrame(self.manifest.funnel, columns=columns)
 
     def confusion(self) -> pd.DataFrame:
         """Identified languages of the documents that were long enough: language, documents, characters, kept."""
-        return pd.DataFrame(self.manifest.confusion)
+        return pd.DataFrame(self.manifest.confusion, columns=["language", "documents", "characters", "kept"])
 
     def dropped(self) -> pd.DataFrame:
         """Examples of what was dropped: step, reason, excerpt of at most 200 characters. Untrusted text: escape it."""

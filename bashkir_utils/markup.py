@@ -62,8 +62,9 @@ def html_table(frame: pd.DataFrame, caption: str, *, bashkir: Sequence[str] = ()
 def _cell(value: object, bashkir: bool) -> str:
     if isinstance(value, str) and bashkir:
         return f'<td lang="ba" style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
-    side = "left" if isinstance(value, str) and value[:1] not in _NUMBER_STARTS else "right"
-    return f'<td style="text-align:{side};overflow-wrap:anywhere">{escape_html(_shown(value))}</td>'
+    text = isinstance(value, str) and value[:1] not in _NUMBER_STARTS
+    style = "text-align:left;overflow-wrap:anywhere" if text else "text-align:right;white-space:nowrap"
+    return f'<td style="{style}">{escape_html(_shown(value))}</td>'
 
 
 def _shown(value: Any) -> str:

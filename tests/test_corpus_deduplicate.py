@@ -3,10 +3,11 @@ import random
 
 import numpy as np
 import pytest
+from datasketch import MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bashkir_utils.corpus.deduplicate import clusters, drop, jaccard, shingles, signature
+from bashkir_utils.corpus.deduplicate import PERMUTATIONS, clusters, drop, jaccard, shingles, signature
 
 WORDS = [f"һүҙ{i}" for i in range(400)]
 
@@ -85,3 +86,9 @@ def test_long_documents_are_sketched_in_slices_with_the_same_result(monkeypatch,
     whole = signature(text)
     monkeypatch.setattr("bashkir_utils.corpus.deduplicate.BATCH_SHINGLES", 7)
     assert (signature(text) == whole).all()
+
+
+def test_the_bands_are_those_that_the_chapter_names():
+    index = MinHashLSH(threshold=0.8, num_perm=PERMUTATIONS)
+    assert (index.b, index.r, PERMUTATIONS) == (5, 11, 64)
+    assert 1 - (1 - 0.8**index.r) ** index.b == pytest.approx(1 / 3, abs=0.05)

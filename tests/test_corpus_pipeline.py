@@ -1,4 +1,5 @@
 import random
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,27 @@ def test_the_result_is_reused_and_follows_content(dirty, workspace, monkeypatch)
     assert corpora.prepare(spec, workspace).fingerprint != first.fingerprint
 
 
+def test_a_damaged_manifest_says_what_to_delete(dirty, workspace):
+    spec = CorpusSpec(source=str(dirty[0]))
+    corpus = corpora.prepare(spec, workspace)
+    manifest = corpus.folder / "manifest.json"
+    for text in ("{", '{"fingerprint": "x", "of another": "version"}'):
+        manifest.write_text(text)
+        with pytest.raises(CorpusError, match=f"delete corpora/{corpus.fingerprint}"):
+            corpora.prepare(spec, workspace)
+
+
+def test_a_killed_process_is_one_line(dirty, workspace, monkeypatch):
+    def killed(*_):
+        raise BrokenProcessPool("a child process terminated\nabruptly")
+
+    monkeypatch.setattr(pipeline, "CHUNK_DOCUMENTS", 10)
+    monkeypatch.setattr(pipeline, "_clean_in_processes", killed)
+    with pytest.raises(CorpusError, match="free some memory") as caught:
+        corpora.prepare(CorpusSpec(source=str(dirty[0])), workspace)
+    assert "\n" not in str(caught.value)
+
+
 def test_many_processes_give_what_one_gives(dirty, tmp_path, monkeypatch):
     spec = CorpusSpec(source=str(dirty[0]))
     alone = corpora.prepare(spec, Workspace(tmp_path / "1")).documents()
@@ -119,7 +141,9 @@ def test_many_processes_give_what_one_gives(dirty, tmp_path, monkeypatch):
         ({}, "it holds no documents"),
         ({"a.txt": RUSSIAN}, r"none of its 1 documents is left for language 'ba'; dropped as ru \(1\)"),
         ({"a.txt": "", "b.txt": "аҡ"}, "none of its 2 documents is left"),
-        ({"a.txt": b"\xff" * 999}, "not UTF-8"),
+        ({"a.txt": b"\xff" * 999}, r"not UTF-8 \(1\); convert the text to UTF-8"),
+        ({"a.txt": "Беҙ барабыҙ.\n" * 60_000}, r"too long \(1\); part documents"),
+        ({"a.txt": "Беҙ барабыҙ."}, r"too short \(1\); .*lower corpus.min_characters"),
     ],
 )
 def test_nothing_usable_is_an_error_and_leaves_nothing(files, message, tmp_path, workspace):

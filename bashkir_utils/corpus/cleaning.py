@@ -28,8 +28,7 @@ def normalise_unicode(text: str) -> str:
 def mend_look_alikes(text: str) -> str:
     """Turn Latin look-alikes into Cyrillic, only inside words whose other letters are all Cyrillic.
 
-    A word must hold a Cyrillic letter that is not itself a look-alike's twin or more Cyrillic than Latin letters;
-    ``CD`` or ``pH`` stay as they are.
+    A word must hold at least one other letter: ``CD`` and ``pH`` stay as they are.
     """
     return _WORD.sub(_mend_word, text) if _LOOK_ALIKE.search(text) else text
 

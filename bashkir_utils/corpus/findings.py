@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -76,14 +77,19 @@ def sample(texts: Iterable[str], max_characters: int) -> list[str]:
     return chosen
 
 
+def _listed(exponents: Mapping[str, float]) -> str:
+    shown = {name: "unknown (too few words)" if math.isnan(x) else f"{x:.2f}" for name, x in exponents.items()}
+    return ", ".join(f"{value} for {escape_markdown(name)}" for name, value in shown.items())
+
+
 def summary(
     corpus: Corpus, ranks: Mapping[str, pd.DataFrame], growths: Mapping[str, pd.DataFrame], letters: pd.DataFrame
 ) -> str:
     """What was found, as a Markdown list; every number comes from the arguments."""
     funnel = corpus.funnel()
     first, last = funnel.iloc[0], funnel.iloc[-1]
-    exponents = ", ".join(f"{statistics.heaps_exponent(g):.2f} for {escape_markdown(n)}" for n, g in growths.items())
-    slopes = ", ".join(f"{statistics.zipf_exponent(t):.2f} for {escape_markdown(n)}" for n, t in ranks.items())
+    exponents = _listed({name: statistics.heaps_exponent(growth) for name, growth in growths.items()})
+    slopes = _listed({name: statistics.zipf_exponent(table) for name, table in ranks.items()})
     own = letters.loc[letters["own"], "share"].sum()
     lines = [
         f"- Of {first['documents']:,} documents {last['documents']:,} are left, with {last['words']:,} words "

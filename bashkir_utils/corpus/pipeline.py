@@ -8,6 +8,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..progress import track
 from ..study import CorpusSpec
 from ..workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json
 from . import cleaning, deduplicate, identify
-from .sources import RawDocument, Source, open_source
+from .sources import RawDocument, Source, cleaning_settings, open_source
 
 PIPELINE_VERSION = 1
 """Part of every fingerprint: raise it when the same text would come out different."""
@@ -33,6 +34,12 @@ CHUNK_DOCUMENTS = 400
 EXAMPLES = 8
 EXCERPT_CHARACTERS = 200
 SHARES_OF_DOCUMENTS = ("read", "unicode", "look-alikes", "white space")
+_REMEDIES = {
+    "empty": "give files with text",
+    "too short": "join short texts, or lower corpus.min_characters",
+    "too long": "part documents (a blank line does it in a txt file), or raise corpus.max_characters",
+    "not UTF-8": "convert the text to UTF-8",
+}
 DROPPING_STEPS = ("length", "language", "exact duplicates", "near duplicates")
 
 
@@ -128,7 +135,7 @@ def prepare(spec: CorpusSpec, workspace: Workspace) -> Corpus:
         DownloadError: the source is remote and cannot be fetched.
     """
     source = open_source(spec, workspace)
-    settings = spec.model_dump(mode="json", exclude={"source", "revision", "sha256"})
+    settings = cleaning_settings(spec)
     name = fingerprint([PIPELINE_VERSION, source.sha256, settings])
     folder = workspace.corpora / name
     with disk_errors("the corpus", CorpusError):
@@ -139,13 +146,25 @@ def prepare(spec: CorpusSpec, workspace: Workspace) -> Corpus:
                 with atomic_directory(folder) as temporary:
                     frame.to_parquet(temporary / "documents.parquet", index=False, row_group_size=5000)
                     write_json(temporary / "manifest.json", manifest.model_dump(mode="json"))
-    return Corpus(folder, Manifest.model_validate(read_json(folder / "manifest.json")))
+    return Corpus(folder, _manifest(folder))
+
+
+def _manifest(folder: Path) -> Manifest:
+    try:
+        return Manifest.model_validate(read_json(folder / "manifest.json"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"corpora/{folder.name}/manifest.json is missing, damaged or of another version; "
+            f"delete corpora/{folder.name}, and it is prepared again"
+        ) from error
 
 
 def _build(source: Source, spec: CorpusSpec, settings: dict[str, Any], name: str) -> tuple[pd.DataFrame, Manifest]:
     documents = list(track(_clean_all(source.documents(), spec), "cleaning", unit="documents"))
     if not documents:
-        raise CorpusError(f"corpus {source.label}: it holds no documents; give a source with text")
+        raise CorpusError(
+            f"corpus {source.label}: it holds no documents; give text (of a folder or zip, .txt files are read)"
+        )
     duplicates = _drop_duplicates(documents, spec.near_duplicate_threshold)
     kept = sorted((document for document in documents if not document.step), key=lambda document: document.digest)
     if not kept:
@@ -180,10 +199,11 @@ def _integers(sizes: pd.DataFrame, split: str) -> dict[str, int]:
 
 def _nothing_left(source: Source, spec: CorpusSpec, documents: list[_Cleaned]) -> str:
     reasons = Counter(document.reason for document in documents)
+    remedy = _REMEDIES.get(reasons.most_common(1)[0][0], "check corpus.language")
     found = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     return (
         f"corpus {source.label}: none of its {len(documents)} documents is left for language {spec.language!r}; "
-        f"dropped as {found}; check corpus.language and corpus.min_characters"
+        f"dropped as {found}; {remedy}"
     )
 
 
@@ -194,11 +214,21 @@ def _clean_all(raw: Iterator[RawDocument], spec: CorpusSpec) -> Iterator[_Cleane
     second = list(islice(raw, CHUNK_DOCUMENTS))
     if not second:
         return
+    try:
+        yield from _clean_in_processes(second, raw, spec)
+    except BrokenProcessPool as error:
+        raise CorpusError(
+            "a process that cleans text was killed or could not start: free some memory, and in a script of your own "
+            "call this under `if __name__ == '__main__':`"
+        ) from error
+
+
+def _clean_in_processes(chunk: list[RawDocument], raw: Iterator[RawDocument], spec: CorpusSpec) -> Iterator[_Cleaned]:
     # spawned, since a notebook's process may hold threads that do not survive a fork
     context = multiprocessing.get_context("spawn")
     workers = min(os.cpu_count() or 1, 8)
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = [pool.submit(_clean_chunk, second, spec)]
+        waiting = [pool.submit(_clean_chunk, chunk, spec)]
         while chunk := list(islice(raw, CHUNK_DOCUMENTS)):
             waiting.append(pool.submit(_clean_chunk, chunk, spec))
             if len(waiting) > 2 * workers:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
+import lzma
 import os
 import re
+import struct
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
+from filelock import FileLock
 
 from ..exceptions import CorpusError, DownloadError
 from ..progress import Progress
@@ -26,6 +33,10 @@ GITHUB_ARCHIVES = "https://codeload.github.com"
 GITHUB_VARIABLE = "BASHKIR_GITHUB_ARCHIVES"
 _GITHUB = re.compile(r"^(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)@(?P<commit>[0-9a-fA-F]{7,40})$")
 _CHUNK = 1 << 20
+# all that zipfile and its decompressors were seen to raise on damaged bytes
+_BROKEN_ZIP = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,23 +65,48 @@ def open_source(spec: CorpusSpec, workspace: Workspace) -> Source:
         CorpusError: it is missing, of an unknown kind, unreadable, or not the one whose sha256 is given.
         DownloadError: it is remote, not cached, and cannot be fetched.
     """
+    try:
+        source = _find(spec, workspace)
+    except OSError as error:
+        raise CorpusError(f"corpus {spec.source[:80]}: cannot be read ({_line(error)[:120]})") from error
+    if spec.sha256 and spec.sha256.lower() != source.sha256:
+        raise CorpusError(
+            f"corpus {source.label}: sha256 is {source.sha256}, not {spec.sha256}; "
+            "fetch it again (downloads are kept in corpora/downloads: delete it there), or correct corpus.sha256"
+        )
+    return replace(source, documents=lambda: _readable(source))
+
+
+def _find(spec: CorpusSpec, workspace: Workspace) -> Source:
     scheme, _, rest = spec.source.partition(":")
     if spec.source == "embedded":
         return _embedded(spec)
     if scheme == "hub":
-        return _hub(rest, spec, workspace)
+        return _hub(rest, spec)
     if scheme == "github":
         return _file(_github_archive(rest, workspace), spec)
     path = Path(spec.source).expanduser()
-    if not path.exists():
+    if not spec.source.strip() or not path.exists():
         raise CorpusError(f"corpus {spec.source}: no such file or folder; give a path, hub:… or github:…, or embedded")
-    return _folder(path, spec) if path.is_dir() else _file(path, spec)
+    return _folder(path) if path.is_dir() else _file(path, spec)
+
+
+def _readable(source: Source) -> Iterator[RawDocument]:
+    """The documents of ``source``; what the system refuses to read becomes one line."""
+    try:
+        yield from source.documents()
+    except OSError as error:
+        raise CorpusError(f"corpus {source.label}: cannot be read to its end ({_line(error)[:120]})") from error
 
 
 def source_fingerprint(spec: CorpusSpec, workspace: Workspace) -> str:
     """Hash of the source's content and of the cleaning that is asked for; the path does not count."""
-    settings = spec.model_dump(mode="json", exclude={"source", "revision", "sha256"})
-    return fingerprint([open_source(spec, workspace).sha256, settings])
+    return fingerprint([open_source(spec, workspace).sha256, cleaning_settings(spec)])
+
+
+def cleaning_settings(spec: CorpusSpec) -> dict[str, Any]:
+    """All of ``spec`` but where the text is found."""
+    return spec.model_dump(mode="json", exclude={"source", "revision", "sha256"})
 
 
 def _embedded(spec: CorpusSpec) -> Source:
@@ -90,14 +126,11 @@ def _file(path: Path, spec: CorpusSpec) -> Source:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise CorpusError(f"corpus {path.name}: unknown kind; use a zip, parquet, jsonl or txt file, or a folder")
-    digest = sha256_file(path)
-    if spec.sha256 and spec.sha256 != digest:
-        raise CorpusError(f"corpus {path.name}: sha256 is {digest}, not {spec.sha256}; fetch it again")
-    return Source(f"{path.suffix[1:]} {path.name}", digest, lambda: reader(path, spec))
+    return Source(f"{path.suffix[1:]} {path.name}", sha256_file(path), lambda: reader(path, spec))
 
 
-def _folder(path: Path, spec: CorpusSpec) -> Source:
-    files = sorted(file for file in path.rglob("*.txt") if file.is_file())
+def _folder(path: Path) -> Source:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".txt" and file.is_file())
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n".encode())
@@ -121,15 +154,16 @@ def _read_zip(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
                     data = stream.read(4 * spec.max_characters + 4)
                 inside = PurePosixPath(member.filename).parts
                 yield RawDocument(member.filename, inside[-2] if len(inside) > 1 else path.stem, data)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-        raise CorpusError(f"corpus {path.name}: not a whole, readable zip ({error}); fetch it again") from error
+    except _BROKEN_ZIP as error:
+        raise CorpusError(f"corpus {path.name}: not a whole, readable zip ({_line(error)}); fetch it again") from error
 
 
 def _text_members(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = archive.infolist()
     for member in members:
-        parts = PurePosixPath(member.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+        # Windows paths know both separators and drive letters
+        where = PureWindowsPath(member.filename)
+        if where.anchor or ".." in where.parts:
             raise CorpusError(f"corpus {name}: the member {member.filename!r} climbs out of the archive; refused")
     return sorted((m for m in members if m.filename.lower().endswith(".txt")), key=lambda m: m.filename)
 
@@ -137,43 +171,54 @@ def _text_members(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
 def _read_parquet(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
     try:
         table = pyarrow.parquet.ParquetFile(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise CorpusError(f"corpus {path.name}: not a readable parquet file ({_line(error)})") from error
-    names = table.schema_arrow.names
-    if spec.text_column not in names:
-        raise CorpusError(f"corpus {path.name}: no column {spec.text_column!r}; it has {', '.join(names)}")
-    parts = ["source"] if "source" in names and spec.text_column != "source" else []
-    row = 0
-    for batch in table.iter_batches(batch_size=1000, columns=[spec.text_column, *parts]):
-        for record in batch.to_pylist():
-            part = str(record.get("source") or path.stem)
-            yield RawDocument(f"{path.name}:{row}", part, _as_bytes(record[spec.text_column]))
-            row += 1
+        names = table.schema_arrow.names
+        if spec.text_column not in names:
+            raise CorpusError(f"corpus {path.name}: no column {spec.text_column!r}; it has {', '.join(names)}")
+        columns = [spec.text_column, *({"source"} & set(names) - {spec.text_column})]
+        batches = table.iter_batches(batch_size=1000, columns=columns)
+        for row, record in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches)):
+            yield _from_record(record, f"{path.name}:{row}", path, spec)
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError) as error:
+        raise CorpusError(f"corpus {path.name}: not a readable parquet file ({_line(error)[:120]})") from error
 
 
 def _read_jsonl(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
-            if not line.strip():
+            # a stray byte costs one sign of one document, and is counted there
+            text = line.decode("utf-8-sig", "replace")
+            if not text.strip():
                 continue
             try:
-                record = json.loads(line)
-                text = record[spec.text_column]
-            except (ValueError, KeyError, TypeError) as error:
+                document = _from_record(json.loads(text), f"{path.name}:{number}", path, spec)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise CorpusError(
-                    f"corpus {path.name}, line {number}: expected JSON with {spec.text_column!r} ({_line(error)})"
+                    f"corpus {path.name}, line {number}: expected JSON with {spec.text_column!r} ({_line(error)[:120]})"
                 ) from error
-            yield RawDocument(f"{path.name}:{number}", str(record.get("source") or path.stem), _as_bytes(text))
+            yield document
+
+
+def _from_record(record: dict[str, Any], name: str, path: Path, spec: CorpusSpec) -> RawDocument:
+    data = _as_bytes(record[spec.text_column])
+    part = path.stem if spec.text_column == "source" else str(record.get("source") or path.stem)
+    return RawDocument(name, part, data)
 
 
 def _read_txt(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
     """Documents of a text file are separated by blank lines."""
-    for number, block in enumerate(re.split(rb"\r?\n[ \t]*\r?\n\s*", path.read_bytes()), 1):
-        if block.strip():
-            yield RawDocument(f"{path.name}:{number}", path.stem, block)
+    block: list[bytes] = []
+    number = 0
+    with path.open("rb") as stream:
+        for line in chain(stream, [b""]):
+            if line.strip():
+                block.append(line)
+            elif block:
+                number += 1
+                yield RawDocument(f"{path.name}:{number}", path.stem, b"".join(block))
+                block = []
 
 
-def _hub(identity: str, spec: CorpusSpec, workspace: Workspace) -> Source:
+def _hub(identity: str, spec: CorpusSpec) -> Source:
     """A data set of the Hub: its parquet, jsonl, txt or zip files at one revision, from the cache if it is there."""
     from huggingface_hub import snapshot_download
 
@@ -187,6 +232,8 @@ def _hub(identity: str, spec: CorpusSpec, workspace: Workspace) -> Source:
             f"data set {identity}: not cached and not to be had from the Hub ({_line(error)[:120]})"
         ) from error
     files = sorted(file for ending in endings for file in folder.rglob(ending))
+    if not files:
+        raise CorpusError(f"data set {identity}: it holds no {', '.join(endings)}; convert it to one of these")
     parts = [_file(file, spec) for file in files]
 
     def documents() -> Iterator[RawDocument]:
@@ -205,42 +252,80 @@ def _github_archive(name: str, workspace: Workspace) -> Path:
         )
     owner, repository, commit = match.group("owner", "name", "commit")
     target = workspace.corpora / "downloads" / f"{owner}-{repository}-{commit}.zip"
-    if not target.is_file():
-        base = os.environ.get(GITHUB_VARIABLE, GITHUB_ARCHIVES)
-        with disk_errors(target.name, CorpusError):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            download(f"{base}/{owner}/{repository}/zip/{commit}", target)
+    base = os.environ.get(GITHUB_VARIABLE, GITHUB_ARCHIVES)
+    with disk_errors(target.name, CorpusError):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            if not target.is_file():
+                part = target.with_name(f"{target.name}.part")
+                download(f"{base}/{owner}/{repository}/zip/{commit}", part)
+                _check_zip(part)
+                os.replace(part, target)
     return target
 
 
-def download(url: str, target: Path) -> None:
-    """Fetch ``url`` into ``target`` by way of ``target.part``, going on from what a former try has left there.
+def _check_zip(part: Path) -> None:
+    """Read all of a download once: a page that asks to sign in, or two halves of different files, is no zip."""
+    try:
+        with zipfile.ZipFile(part) as archive:
+            damaged = archive.testzip()
+    except (*_BROKEN_ZIP, OSError) as error:
+        damaged = _line(error)
+    if damaged is not None:
+        part.unlink()
+        raise DownloadError(f"{part.stem}: what came is not a whole zip ({damaged[:120]}); run again")
+
+
+def download(url: str, part: Path) -> None:
+    """Fetch ``url`` into ``part``, going on from what a former try has left there.
 
     Raises:
         DownloadError: no answer, or fewer bytes than were announced; the part stays for the next try.
     """
-    part = target.with_name(target.name + ".part")
     have = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            # a server that does not know ranges sends the whole again
-            mode, have = ("ab", have) if answer.status == 206 else ("wb", 0)
-            announced = answer.headers.get("Content-Length")
-            total = have + int(announced) if announced else None
-            with part.open(mode) as stream, Progress(f"fetching {target.name}", total=total, unit="B") as progress:
-                while chunk := answer.read(_CHUNK):
-                    stream.write(chunk)
-                    progress.advance(len(chunk))
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            total = _save(answer, part, have)
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+            raise DownloadError(f"cannot fetch {url} ({_line(error)}); check name, commit and network") from error
+        # the part is whole or of another file, and only the length that the server states can tell
+        stated = error.headers.get("Content-Range", "").rpartition("/")[2]
+        if stated != str(have):
+            part.unlink()
+            return download(url, part)
+        total = have
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise DownloadError(f"cannot fetch {url} ({_line(error)}); check the network and run again") from error
     if total is not None and part.stat().st_size != total:
         raise DownloadError(f"{url}: {part.stat().st_size} of {total} bytes came; run again to go on from there")
-    os.replace(part, target)
+
+
+def _save(answer: http.client.HTTPResponse, part: Path, have: int) -> int | None:
+    """Write the answer's body behind the ``have`` bytes of ``part``, or in their place; how long it should then be."""
+    # a server that does not know ranges sends the whole again
+    goes_on = answer.status == http.client.PARTIAL_CONTENT and (
+        answer.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-")
+    )
+    if answer.status == http.client.PARTIAL_CONTENT and not goes_on:
+        part.unlink()
+        raise http.client.HTTPException("the server sent another range than was asked for")
+    mode, begin = ("ab", have) if goes_on else ("wb", 0)
+    total = None if answer.length is None else begin + answer.length
+    with part.open(mode) as stream, Progress(f"fetching {part.stem}", total=total, unit="B") as progress:
+        while chunk := answer.read(_CHUNK):
+            stream.write(chunk)
+            progress.advance(len(chunk))
+    return total
 
 
 def _as_bytes(text: object) -> bytes:
-    return text if isinstance(text, bytes) else str(text or "").encode("utf-8", "surrogatepass")
+    if isinstance(text, bytes):
+        return text
+    if text is not None and not isinstance(text, str):
+        raise TypeError(f"text expected, not {type(text).__name__}")
+    return (text or "").encode("utf-8", "surrogatepass")
 
 
 def _line(error: Exception) -> str:

@@ -42,10 +42,9 @@ def zipf(counts: Counter[str]) -> pd.DataFrame:
 
 
 def zipf_exponent(table: pd.DataFrame, *, first: int = 10, last: int = 1000) -> float:
-    """Slope s of count ~ rank^-s, least squares in logarithms over ranks ``first`` to ``last``."""
+    """Slope s of count ~ rank^-s, least squares in logarithms over ranks ``first`` to ``last``; NaN for fewer words."""
     part = table[(table["rank"] >= first) & (table["rank"] <= last)]
-    slope, _ = np.polyfit(np.log(part["rank"]), np.log(part["count"]), 1)
-    return float(-slope)
+    return -_slope(part["rank"], part["count"])
 
 
 def heaps(texts: Iterable[str], *, points: int = 60) -> pd.DataFrame:
@@ -64,10 +63,14 @@ def heaps(texts: Iterable[str], *, points: int = 60) -> pd.DataFrame:
 
 
 def heaps_exponent(growth: pd.DataFrame) -> float:
-    """Exponent b of types ~ tokens^b, least squares in logarithms over the later half of the points."""
+    """Exponent b of types ~ tokens^b, least squares in logarithms over the later half of the points; NaN for one."""
     part = growth.iloc[len(growth) // 2 :]
-    slope, _ = np.polyfit(np.log(part["tokens"]), np.log(part["types"]), 1)
-    return float(slope)
+    return _slope(part["tokens"], part["types"])
+
+
+def _slope(x: pd.Series, y: pd.Series) -> float:
+    """Slope of a straight line through the logarithms; NaN where there are fewer than two points."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0]) if len(x) > 1 else float("nan")
 
 
 def letter_frequencies(texts: Iterable[str], alphabet: Sequence[str] = ALPHABET) -> pd.DataFrame:

@@ -9,9 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
+from ..markup import visible_text
 from .style import OKABE_ITO, new_figure, styled
 
 _LINES = ("-", "--", ":", "-.")
+_NAME_CHARACTERS = 40
 
 
 def plot_funnel(funnel: pd.DataFrame) -> Figure:
@@ -60,7 +62,7 @@ def plot_zipf(tables: Mapping[str, pd.DataFrame]) -> Figure:
     with styled():
         for index, (name, table) in enumerate(tables.items()):
             share = table["count"] / table["count"].sum()
-            axis.plot(table["rank"], share, linestyle=_LINES[index % 4], label=name)
+            axis.plot(table["rank"], share, linestyle=_LINES[index % 4], label=_name(name))
         axis.set(xscale="log", yscale="log", xlabel="rank of the word", ylabel="share of running words")
         axis.set_title("Zipf's law")
         axis.legend()
@@ -72,7 +74,7 @@ def plot_heaps(growths: Mapping[str, pd.DataFrame]) -> Figure:
     figure, (axis,) = new_figure(height=3.8)
     with styled():
         for index, (name, growth) in enumerate(growths.items()):
-            axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=name)
+            axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=_name(name))
         axis.set(xscale="log", yscale="log", xlabel="running words", ylabel="different words")
         axis.set_title("Growth of the vocabulary (Heaps' law)")
         axis.legend()
@@ -85,9 +87,9 @@ def plot_letters(table: pd.DataFrame) -> Figure:
     places = np.arange(len(table))
     own = table["own"].to_numpy(dtype=bool)
     with styled():
-        axis.bar(places[~own], table["share"][~own], color=OKABE_ITO[0], label="also Russian")
+        axis.bar(places[~own], table["share"][~own], color=OKABE_ITO[0], label="also in Russian")
         axis.bar(
-            places[own], table["share"][own], color=OKABE_ITO[1], hatch="//", edgecolor="white", label="only Bashkir"
+            places[own], table["share"][own], color=OKABE_ITO[1], hatch="//", edgecolor="white", label="not in Russian"
         )
         axis.set_xticks(places, table["letter"].tolist())
         axis.set(ylabel="share of all letters", title="How often each letter comes")
@@ -102,7 +104,14 @@ def plot_sources(mix: pd.DataFrame) -> Figure:
     shown = mix.head(15)[::-1]
     figure, (axis,) = new_figure(height=0.32 * len(shown) + 1.2)
     with styled():
-        axis.barh([str(name)[:40] for name in shown.index], shown["share_of_words"], color=OKABE_ITO[0])
+        places = np.arange(len(shown))
+        axis.barh(places, shown["share_of_words"], color=OKABE_ITO[0])
+        axis.set_yticks(places, [_name(str(name)) for name in shown.index])
         axis.set(xlabel="share of all words", title="Where the words come from")
         axis.xaxis.set_major_formatter(PercentFormatter(1))
     return figure
+
+
+def _name(name: str) -> str:
+    """A file's or folder's name as a label: signs that do not print made visible, and no formula between dollars."""
+    return visible_text(name, _NAME_CHARACTERS).replace("$", r"\$")

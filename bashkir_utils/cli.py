@@ -95,12 +95,7 @@ def train(
 
     Example: bashkir train --method lora_r8 --profile demo
     """
-    from .runs import obtain
-
-    study = load_study(profile, corpus=corpus)
-    study.run_spec("", method=method, model=model, seed=seed)
-    study, text, workspace = _prepare(profile, corpus)
-    found = obtain(study.run_spec(text.fingerprint, method=method, model=model, seed=seed), text, workspace)
+    found, _, _, _ = _obtain(profile, corpus, method, model, seed)
     print(f"{found.run_id}: {found.record['trainable_parameters']:,} parameters trained")
 
 
@@ -117,12 +112,8 @@ def evaluate(
     Example: bashkir evaluate --method zero_shot --profile demo
     """
     from .runs import evaluate as score
-    from .runs import obtain
 
-    study = load_study(profile, corpus=corpus)
-    study.run_spec("", method=method, model=model, seed=seed)
-    study, text, workspace = _prepare(profile, corpus)
-    found = obtain(study.run_spec(text.fingerprint, method=method, model=model, seed=seed), text, workspace)
+    found, study, text, workspace = _obtain(profile, corpus, method, model, seed)
     _report(found, score(found, text, study.evaluation, workspace))
 
 
@@ -184,6 +175,18 @@ def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace
 
     study, workspace = load_study(profile, corpus=corpus), Workspace.find()
     return study, corpora.prepare(study.corpus, workspace), workspace
+
+
+def _obtain(
+    profile: str, corpus: str | None, method: str, model: str | None, seed: int | None
+) -> tuple[Run, Study, Corpus, Workspace]:
+    from .runs import obtain
+
+    # an unknown name is refused before the corpus is prepared
+    load_study(profile, corpus=corpus).run_spec("", method=method, model=model, seed=seed)
+    study, text, workspace = _prepare(profile, corpus)
+    spec = study.run_spec(text.fingerprint, method=method, model=model, seed=seed)
+    return obtain(spec, text, workspace), study, text, workspace
 
 
 def _report(run: Run, evaluation: Evaluation) -> None:

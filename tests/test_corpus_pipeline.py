@@ -1,3 +1,4 @@
+import itertools
 import random
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bashkir_utils import corpus as corpora
-from bashkir_utils.corpus import findings, pipeline
+from bashkir_utils.corpus import deduplicate, findings, pipeline
 from bashkir_utils.corpus.pipeline import split_of
 from bashkir_utils.exceptions import CorpusError
 from bashkir_utils.language import generate_documents
@@ -183,3 +184,19 @@ def test_hostile_documents_are_shown_as_text(tmp_path, workspace):
         assert "\x1b" not in page
     assert "&lt;script&gt;" in findings.dropped_table(corpus)
     assert "<b>" not in findings.introduce(corpus).replace("\\<b\\>", "")
+
+
+def test_no_two_documents_that_are_left_are_alike(tmp_path, workspace):
+    """Twenty laws, each printed six times with a few words changed."""
+    rng = random.Random(8)
+    files = {}
+    for law, document in enumerate(generate_documents(20, seed=11)):
+        words = (document.text * 6).split()
+        for print_ in range(6):
+            changed = [f"{law}{print_}" if rng.random() < 0.003 else word for word in words]
+            files[f"{law}/{print_}.txt"] = " ".join(changed)
+    found = corpora.prepare(CorpusSpec(source=str(write(tmp_path / "laws", files))), workspace).documents()
+    sets = [deduplicate.shingles(text) for text in found["text"]]
+    assert max(deduplicate.jaccard(a, b) for a, b in itertools.combinations(sets, 2)) < 0.8
+    assert len(found) < 60
+    assert found["split"].nunique() == 3

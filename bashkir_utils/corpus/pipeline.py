@@ -27,7 +27,7 @@ from ..workspace import Workspace, atomic_directory, disk_errors, fingerprint, r
 from . import cleaning, deduplicate, identify
 from .sources import RawDocument, Source, cleaning_settings, open_source
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Part of every fingerprint: raise it when the same text would come out different."""
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 CHUNK_DOCUMENTS = 400
@@ -286,7 +286,9 @@ def _drop_duplicates(documents: list[_Cleaned], threshold: float) -> Counter[int
             document.step, document.reason = "exact duplicates", "copy"
         else:
             first[document.digest] = document
-    groups = deduplicate.clusters({digest: document.signature for digest, document in first.items()}, threshold)
+    texts = {digest: document.text for digest, document in first.items()}
+    signatures = {digest: document.signature for digest, document in first.items()}
+    groups = deduplicate.clusters(texts, signatures, threshold)
     for digest in deduplicate.drop(groups):
         first[digest].step, first[digest].reason = "near duplicates", "near copy"
     return Counter(len(group) for group in groups)

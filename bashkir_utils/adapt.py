@@ -37,15 +37,16 @@ class Precision:
 def choose_precision(wanted: str, method: MethodSpec) -> Precision:
     """Formats for ``auto``, ``bf16`` or ``fp32`` on this machine.
 
-    Trained weights are always kept in float32; frozen ones are bfloat16 on a GPU that has it. The forward pass runs
-    under bfloat16 autocast where the hardware multiplies bfloat16. float16 is never used: it overflows on some of the
-    models.
+    Trained weights are always kept in float32; frozen ones, and so those of zero-shot, are bfloat16 on a GPU that has
+    it. Training runs under bfloat16 autocast where the hardware multiplies bfloat16, scoring in the weights' format.
+    float16 is never used: it overflows on some of the models.
     """
     available, hardware = _bfloat16_hardware()
-    autocast = wanted == "bf16" or (wanted == "auto" and available)
-    frozen = method.kind in {"lora", "qlora"}
-    weights = torch.bfloat16 if autocast and frozen and torch.cuda.is_available() else torch.float32
-    ran = "bfloat16 autocast" if autocast else "float32"
+    wants_bfloat16 = wanted == "bf16" or (wanted == "auto" and available)
+    autocast = wants_bfloat16 and method.kind != "zero_shot"
+    halved = wants_bfloat16 and method.kind != "full" and torch.cuda.is_available()
+    weights = torch.bfloat16 if halved else torch.float32
+    ran = "bfloat16 autocast" if autocast else str(weights).removeprefix("torch.")
     return Precision(weights, autocast, f"{ran}: precision is {wanted!r} and {hardware}")
 
 

@@ -9,8 +9,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +75,17 @@ def language_by_sentence(texts: Sequence[str]) -> pd.DataFrame:
         for (i, sentence), (label, confidence) in zip(rows, found, strict=True)
     ]
     return pd.DataFrame(table, columns=["text", "sentence", "language", "confidence", "characters"])
+
+
+def beside_text(continuations: pd.DataFrame, texts: Iterable[str], label: str = "test documents") -> pd.DataFrame:
+    """``continuations`` with as many people's texts under them, cut to the median length of a continuation.
+
+    What a measure says of text that people wrote shows how far it can be trusted.
+    """
+    length = int(continuations["continuation"].str.len().median())
+    wanted = continuations["prompt"].nunique()
+    people = pd.DataFrame({"continuation": [text[:length] for text in islice(texts, wanted)]}).assign(model=label)
+    return pd.concat([continuations, people], ignore_index=True)
 
 
 def language_shares(continuations: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ from .workspace import Workspace, disk_errors, fingerprint, write_json
 
 RESULTS_FILE, DOCUMENTS_FILE = "results.json", "documents.parquet"
 DOCUMENT_COLUMNS = ("run_id", "id", "nll", "tokens", "bytes", "characters", "words")
-FEW_DOCUMENTS = 20
+FEW_DOCUMENTS = 30
 MEASURE_NAMES = MappingProxyType(
     {
         "in_language": "share in the target language",
@@ -475,12 +475,25 @@ def provenance_line(report: StudyReport) -> str:
     parts = {
         "Profile": f"{record.study} ({record.description})",
         "text": f"{record.corpus.label}, fingerprint {record.corpus.fingerprint}",
+        "scored": _scored(report),
         "weights": "; ".join(_unique(row.model_label or row.model for row in report.rows)),
         "commit": ", ".join(_unique(row.commit or "outside a checkout" for row in report.rows)),
         "trained": dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
         "machine": "; ".join(_unique(row.machine for row in report.rows)),
     }
     return " · ".join(f"**{name}:** {escape_markdown(value)}" for name, value in parts.items())
+
+
+def _scored(report: StudyReport) -> str:
+    """How much of the test split the numbers stand on."""
+    documents = report.documents.drop_duplicates("id")
+    test = report.record.corpus.counts["test"]
+    share = documents["bytes"].sum() / max(test["bytes"], 1)
+    limit = report.record.settings["evaluation"]["max_document_bytes"]
+    return (
+        f"{len(documents):,} of {test['documents']:,} test documents, {share:.1%} of their bytes "
+        f"(none of over {limit:,} bytes)"
+    )
 
 
 def recorded_heading(report: StudyReport) -> str:

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from filelock import FileLock, Timeout
+from peft import PeftModel
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, set_seed
@@ -25,13 +27,13 @@ from . import generation, provenance
 from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
-from .exceptions import RunError
+from .exceptions import ModelError, RunError
 from .language import PROMPTS
 from .models import load_folder, load_tokenizer
 from .packing import pack
 from .progress import quiet_libraries
 from .study import EvaluationSpec, GenerationSpec, RunSpec
-from .tokenization import check_round_trip, from_transformers
+from .tokenization import Tokenizer, check_round_trip, from_transformers
 from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
@@ -98,7 +100,7 @@ def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
     folder = workspace.runs / spec.run_id
     with _lock(workspace, spec.run_id):
         if not folder.is_dir():
-            with _disk_full(f"run {spec.run_id}"):
+            with _exhausted(f"run {spec.run_id}"):
                 _make(spec, corpus, workspace)
     return load_run(spec.run_id, workspace)
 
@@ -165,14 +167,16 @@ def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], 
     """Make ``folder`` by ``write`` unless it is there."""
     with _lock(workspace, run.run_id):
         if not folder.is_dir():
-            with _disk_full(f"results of {run.run_id}"), atomic_directory(folder) as temporary:
+            with _exhausted(f"results of {run.run_id}"), atomic_directory(folder) as temporary:
                 write(temporary)
     gc.collect()
 
 
 def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace, folder: Path) -> None:
     model, tokenizer = run.load(workspace)
+    _check_context(model, spec.window, "evaluation.window")
     chosen = choose_documents(corpus.split("test"), spec)
+    check_round_trip(_checkable(run.spec, tokenizer), "\n".join(chosen["text"]))
     scores = score_documents(model, tokenizer, chosen["text"].tolist(), spec)
     documents = scores.documents.drop(columns="document")
     documents.insert(0, "id", chosen["id"].to_numpy())
@@ -188,6 +192,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     """Train if there is something to train, then write the run under its name in one move."""
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model, workspace)
+    check_round_trip(_checkable(spec, tokenizer))
     precision = choose_precision(spec.training.precision if spec.training else "auto", spec.method)
     print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
     model = adapt(load_base(spec.model, spec.method, precision, workspace), spec.method)
@@ -195,6 +200,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     partial = workspace.runs / PARTIAL / spec.run_id
     result = None
     if spec.training is not None:
+        _check_context(model, spec.training.block_length, "training.block_length")
         data = _data(spec, corpus, tokenizer)
         with _checkpoints(partial):
             result = train(model, data, spec, precision, partial)
@@ -204,7 +210,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     with atomic_directory(workspace.runs / spec.run_id) as folder:
         if result is not None:
             result.curve.to_parquet(folder / "curve.parquet", index=False)
-            _save_weights(model, tokenizer, spec, folder)
+            _save_weights(model, tokenizer, spec, record, folder)
         write_json(folder / "record.json", record)
         write_json(folder / "spec.json", spec.model_dump(mode="json"))
         write_text(folder / "README.md", model_card(spec, record))
@@ -215,8 +221,7 @@ def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> 
     budget = spec.training
     if budget is None:
         raise RunError(f"run {spec.run_id} trains nothing")
-    label = spec.model.label or spec.model.name
-    check_round_trip(from_transformers(spec.model.name, label, tokenizer), corpus.split("train")["text"].iloc[0])
+    check_round_trip(_checkable(spec, tokenizer), corpus.split("train")["text"].iloc[0])
     return TrainingData(
         train=pack(tokenizer, corpus.split("train")["text"], budget.block_length, max_blocks=blocks_wanted(budget)),
         validation=pack(
@@ -225,12 +230,24 @@ def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> 
     )
 
 
+def _check_context(model: AnyModel, tokens: int, setting: str) -> None:
+    """Refuse more context than a model has positions for; some would fail in the middle, others answer nonsense."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and tokens > positions:
+        raise ModelError(f"{setting} is {tokens}, and the model has {positions} positions: lower it in the profile")
+
+
+def _checkable(spec: RunSpec, tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    return from_transformers(spec.model.name, spec.model.label or spec.model.name, tokenizer)
+
+
 def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> dict[str, Any]:
     parameters = parameter_table(model)
     return {
         "run_id": spec.run_id,
         "corpus_label": corpus.label,
         "corpus_fingerprint": corpus.fingerprint,
+        "language": corpus.manifest.settings.get("language"),
         "model_label": spec.model.label,
         "precision": precision,
         "adapted_modules": adapted_modules(model),
@@ -263,19 +280,28 @@ def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
     }
 
 
-def _save_weights(model: AnyModel, tokenizer: PreTrainedTokenizerBase, spec: RunSpec, folder: Path) -> None:
-    name = "model" if spec.method.kind == "full" else "adapter"
+def _save_weights(
+    model: AnyModel, tokenizer: PreTrainedTokenizerBase, spec: RunSpec, record: dict[str, Any], folder: Path
+) -> None:
+    """Weights or adapter, tokenizer and card; an adapter names its base as the profile does, not by a path."""
+    part = folder / ("model" if spec.method.kind == "full" else "adapter")
+    if isinstance(model, PeftModel):
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = spec.model.source.removeprefix("hub:")
     with quiet_libraries():
-        model.save_pretrained(str(folder / name))
-    tokenizer.save_pretrained(folder / name)
+        model.save_pretrained(str(part))
+    tokenizer.save_pretrained(part)
+    write_text(part / "README.md", model_card(spec, record))
 
 
 def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
     """A model card in the Hub's format: front matter, then what was done to what, on what."""
     method, training = spec.method, spec.training
+    language = [f"language: {record['language']}"] if record["language"] else []
+    base = [f"base_model: {spec.model.source[4:]}"] if spec.model.source.startswith("hub:") else []
     lines = [
-        "---", "language: ba", "library_name: " + ("transformers" if method.kind == "full" else "peft"),
-        f"base_model: {spec.model.source.partition(':')[2]}", "tags: [bashkir, " + method.kind + "]", "---", "",
+        "---", *language, "library_name: " + ("transformers" if method.kind == "full" else "peft"),
+        *base, "tags: [bashkir, " + method.kind + "]", "---", "",
         f"# {spec.run_id}", "",
         f"- base model: {spec.model.source} ({spec.model.label or spec.model.name})",
         f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
@@ -300,7 +326,7 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
 def _lock(workspace: Workspace, run_id: str) -> Iterator[None]:
     """One process at a time works on a run; the others say that they wait."""
     path = workspace.runs / LOCKS / f"{run_id}.lock"
-    with _disk_full("the run store"):
+    with _exhausted("the run store"):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
@@ -326,11 +352,16 @@ def _checkpoints(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _disk_full(what: str) -> Iterator[None]:
-    """A full disk reaches us as OSError, as SafetensorError or as torch's RuntimeError; all become one line."""
+def _exhausted(what: str) -> Iterator[None]:
+    """One line for a full disk (OSError, SafetensorError or torch's RuntimeError) and for full memory."""
     try:
         with disk_errors(what, RunError):
             yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RunError(
+            f"out of memory at {what}; lower batch_size (and raise gradient_accumulation), set gradient_checkpointing, "
+            "or choose a smaller model"
+        ) from error
     except (SafetensorError, RuntimeError) as error:
         if any(sign in str(error) for sign in FULL_DISK_SIGNS):
             raise RunError(f"cannot write {what}: no space left on device; free some space and run again") from error

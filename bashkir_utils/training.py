@@ -49,7 +49,7 @@ class TrainingResult:
     bytes_seen: int
     wall_seconds: float
     train_seconds: float
-    """``wall_seconds`` less the time spent on validation and checkpoints."""
+    """``wall_seconds`` less the time spent on validation; writing checkpoints counts."""
     peak_rss_bytes: int
     rss_before_bytes: int
     peak_gpu_bytes: int

@@ -27,10 +27,14 @@ class Workspace:
 
     @classmethod
     def find(cls) -> Workspace:
-        """``$BASHKIR_HOME`` if it is set, else the checkout that holds this package, else the current folder."""
+        """``$BASHKIR_HOME`` if it is set, else the checkout that holds this package, else the current folder.
+
+        Raises:
+            BashkirError: ``$BASHKIR_HOME`` is no folder and none can be made there.
+        """
         named = os.environ.get(ENVIRONMENT_VARIABLE)
         if named:
-            return cls(Path(named).expanduser().resolve())
+            return cls(_home(named))
         checkout = Path(__file__).resolve().parent.parent
         return cls(checkout if (checkout / "pyproject.toml").is_file() else Path.cwd())
 
@@ -53,6 +57,15 @@ class Workspace:
     def build(self) -> Path:
         """Executed notebooks and HTML."""
         return self.root / "_build"
+
+
+def _home(named: str) -> Path:
+    try:
+        home = Path(named).expanduser().resolve()
+        home.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BashkirError(f"{ENVIRONMENT_VARIABLE} is {named!r}, where no folder can be made: {error}") from error
+    return home
 
 
 def canonical_json(value: Any) -> str:
@@ -119,13 +132,19 @@ def _replace_directory(temporary: Path, final: Path) -> None:
         shutil.rmtree(temporary)
 
 
+_UNWRITABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG),
+)
+
+
 @contextlib.contextmanager
 def disk_errors(what: str, error_type: type[BashkirError]) -> Iterator[None]:
     """Turn a full or unwritable disk into one line that says what was being written."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno in _UNWRITABLE:
             reason = os.strerror(error.errno).lower()
             raise error_type(f"cannot write {what}: {reason}; free some space or set {ENVIRONMENT_VARIABLE}") from error
         raise

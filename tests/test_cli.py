@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bashkir_utils import cli
 from bashkir_utils.exceptions import BashkirError
+from bashkir_utils.language import generate_documents
 from bashkir_utils.workspace import Workspace
 
 VERBS = ("build", "run", "train", "evaluate", "corpus", "runs", "record")
@@ -50,6 +51,23 @@ def profile(folder: Path, **changes) -> str:
     return str(path)
 
 
+LONG_BLOCKS = {"block_length": 100_000, "batch_size": 2, "tokens": 128, "validation_blocks": 1}
+
+
+def not_utf8(folder: Path) -> str:
+    path = folder / "odd.yaml"
+    path.write_bytes(b"name: \xff\xfe")
+    return str(path)
+
+
+def two_documents(folder: Path) -> str:
+    texts = folder / "two"
+    texts.mkdir()
+    for number, document in enumerate(generate_documents(2)):
+        (texts / f"{number}.txt").write_text(document.text)
+    return profile(folder, corpus={"source": str(texts)})
+
+
 def cut_zip(folder: Path) -> str:
     path = folder / "cut.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -73,6 +91,24 @@ BAD = {
     "missing profile": (lambda t: ["run", "-p", str(t / "no.yaml")], "no such file"),
     "unknown key": (lambda t: ["run", "-p", profile(t, colour="red")], "colour: Extra inputs"),
     "wrong type": (lambda t: ["run", "-p", profile(t, seeds="many")], "seeds: Input should be"),
+    "corpus of the wrong type": (lambda t: ["run", "-p", profile(t, corpus="embedded"), "-c", "x"], "corpus: Input"),
+    "not UTF-8": (lambda t: ["run", "-p", not_utf8(t)], "cannot be read as UTF-8"),
+    "a method called zero_shot": (
+        lambda t: ["run", "-p", profile(t, methods=[{"name": "zero_shot", "kind": "full"}])],
+        "zero_shot is always run",
+    ),
+    "a seed twice": (lambda t: ["run", "-p", profile(t, seeds=[1, 1])], "a seed is named twice"),
+    "a negative seed": (lambda t: ["run", "-p", profile(t, seeds=[-1])], "seeds.0: Input should be greater"),
+    "a name that climbs": (
+        lambda t: ["run", "-p", profile(t, models=[{"name": "../evil", "source": "random:llama"}])],
+        "models.0.name: String should match",
+    ),
+    "nobody's home": (lambda t: ["corpus", "-c", "~nosuchuser/x.zip"], "no such user's home"),
+    "a split without documents": (lambda t: ["train", "-m", "full", "-p", two_documents(t)], "falls into the"),
+    "a block longer than the model": (
+        lambda t: ["train", "-m", "full", "-p", profile(t, training=LONG_BLOCKS)],
+        "training.block_length is 100000",
+    ),
     "unknown method": (lambda t: ["train", "-m", "magic", "-p", profile(t)], "unknown method 'magic'"),
     "unknown model": (lambda t: ["evaluate", "-m", "full", "--model", "x", "-p", profile(t)], "unknown model 'x'"),
     "missing corpus": (lambda t: ["corpus", "-c", str(t / "no.zip")], "no such file or folder"),

@@ -49,6 +49,10 @@ def test_unicode_is_composed_and_invisible_signs_go():
     assert normalise_unicode("\u202eкит\u202c") == "кит"
 
 
+def test_page_breaks_divide_words():
+    assert normalise_unicode("бер\fике\vөс\x85дүрт\r\nбиш\x1cалты") == "бер\nике\nөс\nдүрт\nбиш\nалты"
+
+
 @given(TEXT)
 def test_unicode_step_is_idempotent(text):
     once = normalise_unicode(text)

@@ -62,6 +62,20 @@ def test_clusters_are_those_of_brute_force(family):
     assert expected
 
 
+def test_pairs_near_the_threshold_fall_on_their_side():
+    """Texts of 200 words and the same with the last words changed: similarities from 0.7 to 0.9, about 0.01 apart."""
+    rng = random.Random(6)
+    near = set()
+    for changed in range(10, 37):
+        original = [rng.choice(WORDS) for _ in range(200)]
+        other = original[:-changed] + [f"{word}ғ" for word in original[-changed:]]
+        texts = {"a": " ".join(original), "b": " ".join(other)}
+        likeness = jaccard(shingles(texts["a"]), shingles(texts["b"]))
+        near.add(round(likeness, 1))
+        assert grouped(texts) == ([["a", "b"]] if likeness >= 0.8 else []), likeness
+    assert {0.7, 0.8, 0.9} <= near
+
+
 def test_the_same_sentences_in_another_order_are_one_text():
     sentences = [document.text.replace("\n", " ") for document in generate_documents(6, seed=5)]
     assert shingles(" ".join(sentences)) == shingles(" ".join(reversed(sentences)))

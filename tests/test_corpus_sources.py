@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bashkir_utils import corpus as corpora
 from bashkir_utils.corpus import sources
 from bashkir_utils.corpus.sources import GITHUB_VARIABLE, open_source, source_fingerprint
 from bashkir_utils.exceptions import CorpusError, DownloadError
@@ -112,6 +113,24 @@ def test_a_zip_bomb_is_read_no_further_than_a_document_may_be_long(tmp_path, wor
     spec = CorpusSpec(source=str(path), max_characters=1000)
     (document,) = open_source(spec, workspace).documents()
     assert len(document.data) <= 4 * 1000 + 4
+    assert document.truncated
+
+
+def test_what_is_not_read_to_its_end_is_dropped_though_its_beginning_is_short(tmp_path, workspace):
+    text = "Бөгөн һауа бик матур. " * 30
+    path = zipped(tmp_path / "c.zip", {"t/a.txt": text, "t/b.txt": "Башҡа " + text + " " * 50_000 + text})
+    corpus = corpora.prepare(CorpusSpec(source=str(path), max_characters=10_000), workspace)
+    assert corpus.documents()["text"].tolist() == [text.strip()]
+    assert corpus.dropped()["reason"].tolist() == ["too long"]
+
+
+def test_the_number_of_documents_is_known_where_it_can_be(tmp_path, workspace):
+    pd.DataFrame({"text": ["бер", "ике"]}).to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text('{"text": "бер"}')
+    found = {"c.zip": zipped(tmp_path / "c.zip"), "t.parquet": 0, "t.jsonl": 0}
+    counts = {name: open_source(CorpusSpec(source=str(tmp_path / name)), workspace).count for name in found}
+    assert counts == {"c.zip": 3, "t.parquet": 2, "t.jsonl": None}
+    assert open_source(CorpusSpec(embedded_documents=12), workspace).count == 12
 
 
 def test_folder_txt_jsonl_and_parquet(tmp_path, workspace):

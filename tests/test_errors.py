@@ -72,6 +72,13 @@ def test_language_shares_weigh_by_characters_and_keep_silent_models():
     assert shares.columns[0] == "en", "the commonest language comes first"
 
 
+def test_peoples_text_is_put_beside_as_long_as_a_continuation():
+    table = continuations([("b", "x" * 10), ("b", "y" * 20), ("a", "z" * 30)]).assign(prompt=["p", "q", "p"])
+    beside = errors.beside_text(table, [BASHKIR, RUSSIAN, ENGLISH])
+    assert beside["model"].tolist() == ["b", "b", "a", "test documents", "test documents"]
+    assert beside["continuation"].tolist()[3:] == [BASHKIR[:20], RUSSIAN[:20]]
+
+
 def test_rep_n_as_welleck_defines_it():
     assert errors.repeated_ngrams("a b a b a b", 2) == pytest.approx(1 - 2 / 5)
     assert errors.repeated_ngrams("a b c d e", 4) == 0

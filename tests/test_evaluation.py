@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers.processors import TemplateProcessing
 
 from bashkir_utils.evaluation import (
     choose_documents,
@@ -49,6 +50,26 @@ def test_scores_equal_an_independent_float64_calculation(architecture, shared_wo
     with torch.no_grad():
         expected = [token_by_token(model, tokenizer, text, SPEC) for text in TEXTS]
     np.testing.assert_allclose(scores["nll"], expected, rtol=1e-9)
+
+
+def test_a_tokenizer_with_bos_is_scored_after_it_in_windows_written_by_hand(shared_workspace, tiny):
+    """Six bytes after a BOS of id 7, in windows of five with two of overlap that no code of the package makes."""
+    model = load_model(tiny, shared_workspace, dtype=torch.float64)
+    tokenizer = load_tokenizer(tiny, shared_workspace)
+    ids = tokenizer("abcdef", add_special_tokens=False)["input_ids"]
+    tokenizer.add_special_tokens({"bos_token": tokenizer.convert_ids_to_tokens(7)})
+    template = TemplateProcessing(single=f"{tokenizer.bos_token} $A", special_tokens=[(tokenizer.bos_token, 7)])
+    tokenizer.backend_tokenizer.post_processor = template
+    a, b, c, d, e, f = ids
+    contexts = {a: [7], b: [7, a], c: [7, a, b], d: [7, a, b, c], e: [c, d], f: [c, d, e]}
+    with torch.no_grad():
+        expected = -sum(
+            model(torch.tensor([context])).logits[0, -1].log_softmax(0)[token].item()
+            for token, context in contexts.items()
+        )
+    spec = EvaluationSpec(window=5, overlap=2, batch_size=2, bootstrap_samples=10)
+    (scored,) = score_documents(model, tokenizer, ["abcdef"], spec).documents["nll"]
+    assert scored == pytest.approx(expected, rel=1e-9)
 
 
 def test_padding_and_batch_company_change_nothing(shared_workspace, tiny):

@@ -258,6 +258,14 @@ def test_provenance_line_says_where_numbers_come_from(live):
     assert "2026\\-01\\-01 to 2026\\-01\\-04".replace("\\-", "") in line.replace("\\-", "").replace("-", "")
 
 
+def test_provenance_line_says_how_much_of_the_test_split_was_scored(live):
+    documents = live.documents.drop_duplicates("id")
+    test = live.record.corpus.counts["test"]
+    line = report.provenance_line(live)
+    assert f"{len(documents)} of {test['documents']} test documents" in line.replace("\\", "")
+    assert f"{documents['bytes'].sum() / test['bytes']:.1%}" in line.replace("\\", "")
+
+
 def test_a_recorded_study_is_set_apart(live):
     assert "Recorded study “made”" in report.recorded_heading(live)
     assert report.recorded_line([live]) == "Recorded studies shown: 1 (made)."

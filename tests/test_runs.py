@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 
 from bashkir_utils import runs
-from bashkir_utils.exceptions import RunError
-from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, RunSpec
+from bashkir_utils.exceptions import ModelError, RunError, TokenizerError
+from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, ModelSpec, RunSpec
 from bashkir_utils.workspace import Workspace, read_json
 
 from conftest import METHODS
@@ -42,15 +42,56 @@ def logits(model):
         return model(torch.arange(40)[None].to(model.device)).logits
 
 
+def test_cards_name_language_and_base_only_where_the_hub_knows_them(ask, text_corpus, workspace):
+    run = runs.obtain(ask("lora"), text_corpus, workspace)
+    card = (run.folder / "README.md").read_text().split("---")[1]
+    assert "language: ba" in card
+    assert "base_model" not in card
+    hub = run.spec.model_copy(update={"model": ModelSpec(name="gpt2", source="hub:openai-community/gpt2")})
+    assert "base_model: openai-community/gpt2\n" in runs.model_card(hub, run.record)
+    assert "language:" not in runs.model_card(hub, run.record | {"language": None}).split("---")[1]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_too_little_memory_is_one_line(error, ask, text_corpus, workspace, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(runs, "train", fail)
+    with pytest.raises(RunError, match=r"^out of memory at run .*lower batch_size"):
+        runs.obtain(ask("lora"), text_corpus, workspace)
+
+
+def test_a_tokenizer_that_loses_letters_is_neither_trained_nor_scored(ask, text_corpus, workspace, monkeypatch):
+    kept = runs.obtain(ask("full"), text_corpus, workspace)
+
+    def lossy(self, ids, **settings):
+        return "".join(sign for sign in decode(self, ids, **settings) if sign != "ҡ")
+
+    kind = type(kept.load(workspace)[1])
+    decode = kind.decode
+    monkeypatch.setattr(kind, "decode", lossy)
+    with pytest.raises(TokenizerError, match=r"letters lost: .*ҡ"):
+        runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    with pytest.raises(TokenizerError, match=r"letters lost: .*ҡ"):
+        runs.evaluate(kept, text_corpus, SPEC, workspace)
+
+
+def test_more_context_than_positions_is_refused(ask, text_corpus, workspace):
+    run = runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    with pytest.raises(ModelError, match=r"evaluation\.window is 100000"):
+        runs.evaluate(run, text_corpus, EvaluationSpec(window=100_000), workspace)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_is_stored_whole_and_loaded_again(method, ask, text_corpus, workspace, monkeypatch):
     trained = {}
     save = runs._save_weights
 
-    def remember(model, tokenizer, spec, folder):
+    def remember(model, tokenizer, spec, record, folder):
         model.eval()
         trained["logits"] = logits(model)
-        save(model, tokenizer, spec, folder)
+        save(model, tokenizer, spec, record, folder)
 
     monkeypatch.setattr(runs, "_save_weights", remember)
     run = runs.obtain(ask(method), text_corpus, workspace)
@@ -58,6 +99,10 @@ def test_a_run_is_stored_whole_and_loaded_again(method, ask, text_corpus, worksp
     assert run.record["adapted_modules"] == ([] if method == "full" else sorted(run.record["adapted_modules"]))
     weights = run.folder / ("model/model.safetensors" if method == "full" else "adapter/adapter_model.safetensors")
     assert weights.is_file()
+    assert (weights.parent / "README.md").read_text() == (run.folder / "README.md").read_text()
+    if method != "full":
+        config = read_json(weights.parent / "adapter_config.json")
+        assert config["base_model_name_or_path"] == run.spec.model.source
     assert len(run.curve) >= 4
     assert "seed: 3" in (run.folder / "README.md").read_text()
     monkeypatch.setattr(runs, "train", lambda *_: pytest.fail("a finished run is trained again"))
@@ -208,7 +253,7 @@ def test_two_processes_train_a_run_once(start, tmp_path):
     processes = [start(tmp_path / "home", SLOW) for _ in range(2)]
     outputs = [process.communicate() for process in processes]
     assert all("FINISHED 0" in out for out, _ in outputs)
-    trained = [err.count("autocast: precision is") for _, err in outputs]
+    trained = [err.count("precision is") for _, err in outputs]
     waited = [err.count("another process works on") for _, err in outputs]
     assert sorted(trained) == [0, 1]
     assert sorted(waited) == [0, 1]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bashkir_utils.exceptions import RunError
+from bashkir_utils.exceptions import BashkirError, RunError
 from bashkir_utils.workspace import (
     Workspace,
     atomic_directory,
@@ -41,6 +41,13 @@ def test_home_is_taken_from_the_environment(monkeypatch, tmp_path):
     assert (Workspace.find().root / "pyproject.toml").is_file()
 
 
+@pytest.mark.parametrize("place", ["/dev/null/x", "/proc/nothing", "/etc/passwd", "~nosuchuser/x"])
+def test_a_home_that_cannot_be_is_one_line(place, monkeypatch):
+    monkeypatch.setenv("BASHKIR_HOME", place)
+    with pytest.raises(BashkirError, match=r"^BASHKIR_HOME is .*, where no folder can be made"):
+        Workspace.find()
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"a": 1})
@@ -74,7 +81,7 @@ def test_the_first_of_two_writers_wins(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["result"]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EPERM])
 def test_disk_errors_become_one_line(code):
     with pytest.raises(RunError, match=r"^cannot write run x: .*BASHKIR_HOME$"), disk_errors("run x", RunError):
         raise OSError(code, "os message")

@@ -13,6 +13,8 @@ LOOK_ALIKES = MappingProxyType(dict(zip("aceopxykhəɵABCEHKMOPTXYƏƟ", "асе
 _TABLE = str.maketrans(dict(LOOK_ALIKES))
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOK_ALIKE = re.compile(f"[{''.join(LOOK_ALIKES)}]")
+# page breaks, vertical tabs, separators and NEL end a line; Python's own list of line boundaries has them too
+_LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85]")
 # control and format characters but tab and newline; zero-width ones and the soft hyphen split words for no reader
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _SPACES = re.compile(r"[^\S\n]+")
@@ -21,8 +23,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 def normalise_unicode(text: str) -> str:
     """NFC (Unicode Standard Annex 15), Unix line ends, and no control or zero-width characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub("", unicodedata.normalize("NFC", text))
+    return _CONTROL.sub("", unicodedata.normalize("NFC", _LINE_ENDS.sub("\n", text)))
 
 
 def mend_look_alikes(text: str) -> str:

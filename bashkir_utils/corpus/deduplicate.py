@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from datasketch import MinHash, MinHashLSH
 
+from ..progress import track
+
 SHINGLE_WORDS = 5
 BANDS, ROWS = 32, 4
 """A pair of similarity J is looked at with probability 1 - (1 - J^ROWS)^BANDS: all but 5 in 100 million at 0.8, and 87
@@ -60,7 +62,7 @@ def clusters(texts: Mapping[str, str], signatures: Mapping[str, np.ndarray], thr
     """
     index = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
     parent = {key: key for key in signatures}
-    for key, values in signatures.items():
+    for key, values in track(signatures.items(), "near duplicates", total=len(signatures), unit="documents"):
         sketch = MinHash(num_perm=PERMUTATIONS, hashvalues=values, hashfunc=zlib.crc32, scheme=SCHEME)
         proposed = [other for other in index.query(sketch) if _root(parent, other) != _root(parent, key)]
         own = shingles(texts[key]) if proposed else set()

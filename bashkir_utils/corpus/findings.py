@@ -96,9 +96,12 @@ def summary(
         f"({last['words'] / max(first['words'], 1):.1%} of all words read).",
         f"- {corpus.manifest.mended_documents:,} documents had Latin look-alike letters inside Cyrillic words, "
         f"and {corpus.manifest.replaced_characters:,} signs were not UTF-8.",
-        f"- New words keep coming: Heaps exponents are {exponents}. Zipf exponents are {slopes}.",
+        f"- Heaps exponents (near 1, new words keep coming): {exponents}. Zipf exponents: {slopes}.",
         f"- The nine letters that Russian lacks are {own:.1%} of all letters.",
     ]
     if corpus.label.startswith("generated"):
-        lines.append("- These are counts of **generated** text; its vocabulary is that of its templates.")
+        lines.append(
+            "- These are counts of **generated** text; its vocabulary is that of its templates, and its "
+            "exponents say nothing of Bashkir."
+        )
     return "\n".join(lines)

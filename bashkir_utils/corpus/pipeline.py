@@ -27,7 +27,7 @@ from ..workspace import Workspace, atomic_directory, disk_errors, fingerprint, r
 from . import cleaning, deduplicate, identify
 from .sources import RawDocument, Source, cleaning_settings, open_source
 
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 """Part of every fingerprint: raise it when the same text would come out different."""
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 CHUNK_DOCUMENTS = 400
@@ -89,10 +89,19 @@ class Corpus:
         return pd.read_parquet(self.folder / "documents.parquet")
 
     def split(self, name: str) -> pd.DataFrame:
-        """The documents of ``train``, ``validation`` or ``test``."""
+        """The documents of ``train``, ``validation`` or ``test``.
+
+        Raises:
+            CorpusError: there is no split of that name, or it is empty.
+        """
         if name not in SPLITS:
             raise CorpusError(f"unknown split {name!r}; choose {', '.join(SPLITS)}")
         found = pd.read_parquet(self.folder / "documents.parquet", filters=[("split", "==", name)])
+        if found.empty:
+            documents = sum(counts["documents"] for counts in self.manifest.counts.values())
+            raise CorpusError(
+                f"corpus {self.label}: none of its {documents} documents falls into the {name} split; give more of them"
+            )
         return found.drop(columns="split").reset_index(drop=True)
 
     def funnel(self) -> pd.DataFrame:
@@ -160,7 +169,7 @@ def _manifest(folder: Path) -> Manifest:
 
 
 def _build(source: Source, spec: CorpusSpec, settings: dict[str, Any], name: str) -> tuple[pd.DataFrame, Manifest]:
-    documents = list(track(_clean_all(source.documents(), spec), "cleaning", unit="documents"))
+    documents = list(track(_clean_all(source.documents(), spec), "cleaning", total=source.count, unit="documents"))
     if not documents:
         raise CorpusError(
             f"corpus {source.label}: it holds no documents; give text (of a folder or zip, .txt files are read)"
@@ -253,21 +262,21 @@ def _clean(raw: RawDocument, spec: CorpusSpec, language: str | None) -> _Cleaned
         mended |= step == "look-alikes" and text != before
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     document = _Cleaned(digest, raw.source, text, sizes, replaced, mended)
-    _judge(document, spec, language)
+    _judge(document, spec, language, truncated=raw.truncated)
     if not document.step:
         document.signature = deduplicate.signature(text)
     return document
 
 
-def _judge(document: _Cleaned, spec: CorpusSpec, language: str | None) -> None:
+def _judge(document: _Cleaned, spec: CorpusSpec, language: str | None, *, truncated: bool) -> None:
     """Set the step and reason for which the document is dropped, if it is."""
     length = len(document.text)
     if document.replaced > spec.max_undecodable_share * max(length, 1):
         document.step, document.reason = "length", "not UTF-8"
+    elif truncated or length > spec.max_characters:
+        document.step, document.reason = "length", "too long"
     elif length < spec.min_characters:
         document.step, document.reason = "length", "too short" if length else "empty"
-    elif length > spec.max_characters:
-        document.step, document.reason = "length", "too long"
     else:
         document.language, _ = identify.identify(document.text)
         if language is not None and document.language != language:

@@ -47,6 +47,8 @@ class RawDocument:
     source: str
     """The part of the corpus that it belongs to, e.g. a newspaper's folder."""
     data: bytes
+    truncated: bool = False
+    """Whether ``data`` is only the beginning, because the whole is longer than any document may be."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Source:
     label: str
     sha256: str
     documents: Callable[[], Iterator[RawDocument]]
+    count: int | None = None
+    """How many documents it holds, where that is known before they are read."""
 
 
 def open_source(spec: CorpusSpec, workspace: Workspace) -> Source:
@@ -85,10 +89,17 @@ def _find(spec: CorpusSpec, workspace: Workspace) -> Source:
         return _hub(rest, spec)
     if scheme == "github":
         return _file(_github_archive(rest, workspace), spec)
-    path = Path(spec.source).expanduser()
+    path = _home(spec.source)
     if not spec.source.strip() or not path.exists():
         raise CorpusError(f"corpus {spec.source}: no such file or folder; give a path, hub:… or github:…, or embedded")
     return _folder(path) if path.is_dir() else _file(path, spec)
+
+
+def _home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise CorpusError(f"corpus {path}: there is no such user's home folder; write the path out") from error
 
 
 def _readable(source: Source) -> Iterator[RawDocument]:
@@ -118,6 +129,7 @@ def _embedded(spec: CorpusSpec) -> Source:
         EMBEDDED_LABEL,
         digest,
         lambda: (RawDocument(document.id, document.genre, document.text.encode()) for document in documents),
+        len(documents),
     )
 
 
@@ -126,7 +138,18 @@ def _file(path: Path, spec: CorpusSpec) -> Source:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise CorpusError(f"corpus {path.name}: unknown kind; use a zip, parquet, jsonl or txt file, or a folder")
-    return Source(f"{path.suffix[1:]} {path.name}", sha256_file(path), lambda: reader(path, spec))
+    return Source(f"{path.suffix[1:]} {path.name}", sha256_file(path), lambda: reader(path, spec), _count(path))
+
+
+def _count(path: Path) -> int | None:
+    """Documents of a zip or parquet file by its directory; None for other kinds and for damaged files."""
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                return sum(name.lower().endswith(".txt") for name in archive.namelist())
+        return pyarrow.parquet.read_metadata(path).num_rows if path.suffix.lower() == ".parquet" else None
+    except (*_BROKEN_ZIP, pyarrow.ArrowException, OSError):
+        return None
 
 
 def _folder(path: Path) -> Source:
@@ -141,7 +164,7 @@ def _folder(path: Path) -> Source:
             part = relative.parts[0] if len(relative.parts) > 1 else path.name
             yield RawDocument(relative.as_posix(), part, file.read_bytes())
 
-    return Source(f"folder {path.name}", digest.hexdigest(), documents)
+    return Source(f"folder {path.name}", digest.hexdigest(), documents, len(files))
 
 
 def _read_zip(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
@@ -150,10 +173,11 @@ def _read_zip(path: Path, spec: CorpusSpec) -> Iterator[RawDocument]:
         with zipfile.ZipFile(path) as archive:
             for member in _text_members(archive, path.name):
                 with archive.open(member) as stream:
-                    # a document that unpacks to more than could ever be kept is cut here, and dropped as too long
+                    # what unpacks to more than could ever be kept is not read to its end, and dropped as too long
                     data = stream.read(4 * spec.max_characters + 4)
+                    truncated = bool(stream.read(1))
                 inside = PurePosixPath(member.filename).parts
-                yield RawDocument(member.filename, inside[-2] if len(inside) > 1 else path.stem, data)
+                yield RawDocument(member.filename, inside[-2] if len(inside) > 1 else path.stem, data, truncated)
     except _BROKEN_ZIP as error:
         raise CorpusError(f"corpus {path.name}: not a whole, readable zip ({_line(error)}); fetch it again") from error
 

@@ -247,7 +247,7 @@ def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> d
         "run_id": spec.run_id,
         "corpus_label": corpus.label,
         "corpus_fingerprint": corpus.fingerprint,
-        "language": corpus.manifest.settings.get("language"),
+        "language": corpus.language,
         "model_label": spec.model.label,
         "precision": precision,
         "adapted_modules": adapted_modules(model),
@@ -285,11 +285,14 @@ def _save_weights(
 ) -> None:
     """Weights or adapter, tokenizer and card; an adapter names its base as the profile does, not by a path."""
     part = folder / ("model" if spec.method.kind == "full" else "adapter")
-    if isinstance(model, PeftModel):
-        for config in model.peft_config.values():
-            config.base_model_name_or_path = spec.model.source.removeprefix("hub:")
     with quiet_libraries():
-        model.save_pretrained(str(part))
+        if isinstance(model, PeftModel):
+            for config in model.peft_config.values():
+                config.base_model_name_or_path = spec.model.source.removeprefix("hub:")
+            # no vocabulary is changed, so peft need not look the base model up to compare
+            model.save_pretrained(str(part), save_embedding_layers=False)
+        else:
+            model.save_pretrained(str(part))
     tokenizer.save_pretrained(part)
     write_text(part / "README.md", model_card(spec, record))
 

@@ -34,6 +34,7 @@ class TextCorpus:
     test: tuple[str, ...]
     fingerprint: str = "0123456789abcdef"
     label: str = "texts of a test"
+    language: str = "ba"
 
     def split(self, name: str) -> pd.DataFrame:
         texts = getattr(self, name)

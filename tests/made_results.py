@@ -23,7 +23,9 @@ MACHINE = {"processor": "Test 9000", "cores": 2, "memory_bytes": 8 * 2**30, "sys
 
 @dataclass(frozen=True)
 class MadeManifest:
-    counts: dict = field(default_factory=lambda: {"train": {"documents": 8}})
+    counts: dict = field(
+        default_factory=lambda: {"train": {"documents": 8}, "test": {"documents": 30, "bytes": 60_000}}
+    )
 
 
 @dataclass(frozen=True)

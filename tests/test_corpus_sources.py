@@ -17,6 +17,7 @@ from bashkir_utils import corpus as corpora
 from bashkir_utils.corpus import sources
 from bashkir_utils.corpus.sources import GITHUB_VARIABLE, open_source, source_fingerprint
 from bashkir_utils.exceptions import CorpusError, DownloadError
+from bashkir_utils.language import generate_documents
 from bashkir_utils.study import CorpusSpec
 from bashkir_utils.workspace import sha256_file
 
@@ -117,7 +118,7 @@ def test_a_zip_bomb_is_read_no_further_than_a_document_may_be_long(tmp_path, wor
 
 
 def test_what_is_not_read_to_its_end_is_dropped_though_its_beginning_is_short(tmp_path, workspace):
-    text = "Бөгөн һауа бик матур. " * 30
+    text = generate_documents(1)[0].text
     path = zipped(tmp_path / "c.zip", {"t/a.txt": text, "t/b.txt": "Башҡа " + text + " " * 50_000 + text})
     corpus = corpora.prepare(CorpusSpec(source=str(path), max_characters=10_000), workspace)
     assert corpus.documents()["text"].tolist() == [text.strip()]

@@ -84,6 +84,12 @@ class Corpus:
         """What to call it where a number stands."""
         return self.manifest.label
 
+    @property
+    def language(self) -> str | None:
+        """ISO 639 label that the documents were kept for; None if every language was."""
+        language = self.manifest.settings.get("language")
+        return None if language is None else str(language)
+
     def documents(self) -> pd.DataFrame:
         """All documents: id, split, source, text, characters, words, bytes; in the order of their content's hash."""
         return pd.read_parquet(self.folder / "documents.parquet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+language = typer.Typer(help="Bashkir word formation: check it against text.", no_args_is_help=True)
+app.add_typer(language, name="language")
 ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Name of a profile, or path of a .yaml file.")]
 CorpusOption = Annotated[
     str | None,
@@ -168,6 +171,25 @@ def record(
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
     record_study(study, text, found, scores, folder, remark=remark)
     print(f"{len(found)} runs recorded in {folder}")
+
+
+@language.command()
+def check(
+    profile: ProfileOption = "study",
+    corpus: CorpusOption = None,
+    output: Annotated[str | None, typer.Option("--output", help="Also write the figures to this JSON file.")] = None,
+) -> None:
+    """Measure rules and lexicon on a corpus: attested forms, words read, and what is missed.
+
+    Example: bashkir language check --corpus texts.zip
+    """
+    from .corpus.attestation import check_language
+
+    _, text, _ = _prepare(profile, corpus)
+    found = check_language(text)
+    print(found.report())
+    if output:
+        found.write(Path(output))
 
 
 def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace]:

@@ -15,6 +15,10 @@ class CorpusError(BashkirError):
     """A corpus cannot be read, or holds nothing usable."""
 
 
+class LanguageError(BashkirError):
+    """The lexicon is malformed, or a word is not in it or has no such form."""
+
+
 class TokenizerError(BashkirError):
     """A tokenizer cannot be loaded, or does not give back the text it was given."""
 

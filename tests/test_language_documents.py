@@ -10,7 +10,7 @@ from bashkir_utils.corpus.identify import identify_many
 from bashkir_utils.language import ALPHABET, generate_documents
 from bashkir_utils.language import documents as documents_module
 from bashkir_utils.language.genres import GENRES, Genre
-from bashkir_utils.language.lexicon import POOLS
+from bashkir_utils.language.pools import POOLS
 
 WORD = re.compile(r"[^\W\d_]+")
 

@@ -1,7 +1,11 @@
-"""Bashkir itself: its letters, texts made for this project, prompts and parallel sentences."""
+"""Bashkir itself: letters, sounds, words and their forms, texts made for this project, prompts, parallel sentences."""
 
 from .alphabet import ALPHABET, BASHKIR_LETTERS
 from .documents import GeneratedDocument, generate_documents
+from .lexicon import Entry, entries_of, lexicon, read_lexicon
+from .morphology import Analysis, analyse, following, inflect, segment
+from .morphotactics import TAGS
+from .paradigm import conjugation, core_paradigm, declension
 from .parallel import PARALLEL, ParallelSentence
 from .prompts import PROMPTS, Prompt
 
@@ -10,8 +14,21 @@ __all__ = [
     "BASHKIR_LETTERS",
     "PARALLEL",
     "PROMPTS",
+    "TAGS",
+    "Analysis",
+    "Entry",
     "GeneratedDocument",
     "ParallelSentence",
     "Prompt",
+    "analyse",
+    "conjugation",
+    "core_paradigm",
+    "declension",
+    "entries_of",
+    "following",
     "generate_documents",
+    "inflect",
+    "lexicon",
+    "read_lexicon",
+    "segment",
 ]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from .genres import GENRES, Genre
-from .lexicon import POOLS
+from .pools import POOLS
 
 
 @dataclass(frozen=True)

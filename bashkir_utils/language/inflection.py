@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .phonology import attach, ends_in_vowel, is_front, voice_final
+from .morphology import Form
+from .morphotactics import pattern_of
 
-Owner = Literal["", "first singular", "third"]
+Owner = Literal["noun", "owned.person", "owned.third"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Noun:
     """Overrides rounding; False for loans such as завод."""
     before_vowel: str | None = None
     """The stem before -ы where voicing does not give it: халыҡ, халҡ-; банк, банк-."""
-    owner: Owner = ""
-    """Which possessive suffix the form ends in; the cases after it differ."""
+    owner: Owner = "noun"
+    """The state of the morphotactics that the form is in: the cases after possessive suffixes differ."""
 
     def __str__(self) -> str:
         return self.form
@@ -35,52 +36,46 @@ class Noun:
     @property
     def pl(self) -> Noun:
         """Plural, -лар and its seven other shapes."""
-        return replace(self, form=self._with("LAр"), before_vowel=None)
+        return replace(self, form=self._with("PL"), before_vowel=None)
 
     @property
     def gen(self) -> str:
         """Genitive, -ның."""
-        return self._with("NIң")
+        return self._with("GEN")
 
     @property
     def acc(self) -> str:
         """Accusative, -ны; -н after the third person's possessive."""
-        return self._with("н" if self.owner == "third" else "NI")
+        return self._with("ACC")
 
     @property
     def dat(self) -> str:
         """Dative, -ға; -на and -а after possessives."""
-        return self._with({"third": "нA", "first singular": "A"}.get(self.owner, "GA"))
+        return self._with("DAT")
 
     @property
     def loc(self) -> str:
         """Locative, -ла; -нда after the third person's possessive."""
-        return self._with("нNA" if self.owner == "third" else "LA")
+        return self._with("LOC")
 
     @property
     def abl(self) -> str:
         """Ablative, -нан."""
-        return self._with("нAн" if self.owner == "third" else "NAн")
+        return self._with("ABL")
 
     @property
     def his(self) -> Noun:
         """With the third person's possessive, -ы after consonants and -һы after vowels."""
-        return self._owned("third", "I", "һI")
+        return replace(self, form=self._with("P3"), before_vowel=None, owner="owned.third")
 
     @property
     def my(self) -> Noun:
         """With the first person's possessive, -ым or -м."""
-        return self._owned("first singular", "Iм", "м")
+        return replace(self, form=self._with("P1SG"), before_vowel=None, owner="owned.person")
 
-    def _owned(self, owner: Owner, after_consonant: str, after_vowel: str) -> Noun:
-        if ends_in_vowel(self.form):
-            return replace(self, form=self._with(after_vowel), owner=owner)
-        stem = self.before_vowel or voice_final(self.form)
-        owned = attach(stem, after_consonant, front=self.front, rounded=self.rounded)
-        return replace(self, form=owned, before_vowel=None, owner=owner)
-
-    def _with(self, pattern: str) -> str:
-        return attach(self.form, pattern, front=self.front, rounded=self.rounded)
+    def _with(self, tag: str) -> str:
+        form = Form(self.form, front=self.front, rounded=self.rounded, oblique=self.before_vowel)
+        return form.add(pattern_of(self.owner, tag)).text
 
 
 @dataclass(frozen=True)
@@ -95,49 +90,50 @@ class Verb:
     @property
     def present(self) -> str:
         """Third person singular, -а after consonants (бара), -й after vowels (уҡый)."""
-        return self._joined("A", "й")
+        return self._with("PRS")
 
     @property
     def past(self) -> str:
         """Definite past, third person: барҙы, килде, китте, уҡыны."""
-        return attach(self.stem, "NI")
+        return self._with("PST")
 
     @property
     def past_i(self) -> str:
         """Definite past, first person singular."""
-        return attach(self.stem, "NIм")
+        return self._past("1SG")
 
     @property
     def past_we(self) -> str:
         """Definite past, first person plural."""
-        return attach(self.stem, "NIK")
+        return self._past("1PL")
 
     @property
     def past_they(self) -> str:
         """Definite past, third person plural."""
-        return attach(self.stem, "NILAр")
+        return self._past("3PL")
 
     @property
     def perfect(self) -> str:
         """Indefinite past and participle, -ған."""
-        return attach(self.stem, "GAн")
+        return self._with("PERF")
 
     @property
     def converb(self) -> str:
         """-ып after consonants, -п after vowels."""
-        return self._joined("Iп", "п")
+        return self._with("CVB")
 
     @property
     def infinitive(self) -> str:
         """-ырға after consonants, -рға after vowels."""
-        return self._joined("IрGA", "рGA")
+        return self._with("INF")
 
     @property
     def noun(self) -> Noun:
         """Verbal noun, -ыу after consonants and -у after vowels: барыу, килеү, уҡыу, эшләү."""
-        return Noun(self._joined("I", "") + ("ү" if is_front(self.stem) else "у"))
+        return Noun(self._with("VN"))
 
-    def _joined(self, after_consonant: str, after_vowel: str) -> str:
-        if ends_in_vowel(self.stem):
-            return attach(self.stem, after_vowel)
-        return attach(voice_final(self.stem), after_consonant)
+    def _with(self, tag: str) -> str:
+        return Form(self.stem).add(pattern_of("verb", tag)).text
+
+    def _past(self, person: str) -> str:
+        return Form(self.past).add(pattern_of("short", person)).text

@@ -1,285 +1,146 @@
-"""The words that fill the documents' slots. Towns, districts and rivers are real; people are invented."""
+"""The lexicon: stems with part of speech, gloss and what is irregular about them, from readable files.
+
+The files are in ``stems/`` beside this module, one a part of speech, tab-separated; ``stems/README.md`` says how a
+line is written and corrected.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
-from .inflection import Noun, Verb
+from ..exceptions import LanguageError
+from .alphabet import ALPHABET
+from .morphotactics import STARTS, TAGS
+
+FOLDER = Path(__file__).parent / "stems"
+COLUMNS = ("stem", "pos", "gloss", "irregular")
+FORM_COLUMNS = ("form", "lemma", "tags", "gloss")
+HARMONY = {"front": True, "back": False}
+REMARKS = ("class", "loan", "transitive", "case", "note")
+"""Keys that say something of a word and change none of its forms."""
+_SPELLED = frozenset(ALPHABET) | frozenset("-")
 
 
 @dataclass(frozen=True)
-class Beast:
-    """An animal and what an encyclopedia says of it, as phrases that fit the templates."""
+class Entry:
+    """One stem, or one whole form of a pronoun."""
 
-    name: Noun
-    kind: str
-    """What it is, nominative."""
-    home: str
-    """Where it lives, locative."""
-    food: str
-    """What it eats, before the postposition менән."""
-    winter: str
-    """What it does in winter, a finite phrase."""
-    fame: str
-    """What folk tales make of it, an adjective."""
+    stem: str
+    pos: str
+    gloss: str
+    front: bool | None = None
+    """Overrides vowel harmony; None lets the last vowel decide."""
+    rounded: bool | None = None
+    """Overrides rounding; False for loans such as завод."""
+    oblique: str | None = None
+    """The stem before a vowel where voicing does not give it: халыҡ, халҡ-; банк, банк-."""
+    forms: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Irregular results of single suffixes, by tag: ``CAUS`` of кил is килтер."""
+    remarks: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tags: tuple[str, ...] = ()
+    """What a listed form already is: миңә is ``1SG``, ``DAT``."""
 
-    def __str__(self) -> str:
-        return self.name.form
-
-
-def _names(words: str) -> tuple[Noun, ...]:
-    return tuple(Noun(word) for word in words.split())
-
-
-def _phrases(phrases: str) -> tuple[str, ...]:
-    return tuple(phrase.strip() for phrase in phrases.split(","))
+    @property
+    def start(self) -> str:
+        """The state of :data:`.morphotactics.ARCS` that its forms begin in."""
+        return STARTS[self.pos]
 
 
-def _nouns(phrases: str) -> tuple[Noun, ...]:
-    return tuple(Noun(phrase) for phrase in _phrases(phrases))
+@cache
+def lexicon() -> tuple[Entry, ...]:
+    """Every entry of the project's own lexicon, in the order of its files."""
+    return tuple(entry for path in sorted(FOLDER.glob("*.tsv")) for entry in read_lexicon(path))
 
 
-def _compounds(phrases: str) -> tuple[Noun, ...]:
-    """Compounds that already end in the third person's possessive: балалар баҡсаһы."""
-    return tuple(Noun(phrase, owner="third") for phrase in _phrases(phrases))
+@cache
+def entries_of(stem: str) -> tuple[Entry, ...]:
+    """The entries with this stem; names are found with and without their capital."""
+    return _by_stem().get(stem.lower(), ())
 
 
-def _loan(form: str, *, before_vowel: str | None = None) -> Noun:
-    """A Russian loan that keeps its stress: back, unrounded suffixes whatever its vowels."""
-    return Noun(form, front=False, rounded=False, before_vowel=before_vowel or form)
+def read_lexicon(path: Path) -> list[Entry]:
+    """The entries of one file.
+
+    Raises:
+        LanguageError: a line is malformed; the message names file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LanguageError(f"{path.name} cannot be read: {error}") from error
+    rows = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = tuple(next(rows, ()))
+    if header not in {COLUMNS, FORM_COLUMNS}:
+        raise LanguageError(f"{path.name} line 1: the columns must be {', '.join(COLUMNS)}")
+    read = _entry if header == COLUMNS else _form
+    return list(_checked(path, rows, read))
 
 
-MEN = _names(
-    "Айрат Илдар Салауат Урал Азат Марат Рәшит Фәнил Вәсим Нияз Рөстәм Булат Тимур Искәндәр Юлай Ришат Фәрит Хәлил "
-    "Йәүҙәт Сабир Ғәлим Буранбай Таһир Заһир Рамаҙан Мансур Вәкил Әнүәр Хәмит Байрас Ишбулат Камил Мөхәмәт Әхмәт "
-    "Ғабдулла Шәйхулла Ильяс Зәки Рауил Йәмил"
-)
-WOMEN = _names(
-    "Гөлнара Айгөл Зөлфиә Әлфиә Гүзәл Нәркәс Ләйсән Рәхилә Сәриә Рәмилә Таңһылыу Фәнзилә Зәлифә Хәҙисә Мәрйәм Зөһрә "
-    "Сәлимә Гөлсәсәк Тәнзилә Зилә Гәүһәр Шәүрә Мәҙинә Әминә Факиһа Рәйсә Сажиҙә Вәсилә Гөлшат Айһылыу Миңзифа Сәғиҙә "
-    "Мәүлиҙә Нажиә"
-)
-SURNAMES = _phrases(
-    "Хәсәнов, Ғәлин, Вәлиев, Исҡужин, Юлдашбаев, Ишмөхәмәтов, Кәримов, Сафин, Мусин, Рәхимов, Әминев, Байморатов, "
-    "Ҡотлобаев, Сөләймәнов, Яҡупов, Йәнбирҙин, Ҡолбаев, Үтәғолов, Шәрипов, Мырҙабаев, Аҡбулатов, Ильясов, Һөйөндөков, "
-    "Бикбулатов, Әхмәтов, Ҡунафин, Баймөхәмәтов, Йәнғәлин, Ғайсин, Хисмәтуллин"
-)
-DISTRICTS = _phrases(
-    "Әбйәлил, Баймаҡ, Учалы, Бөрйән, Хәйбулла, Йылайыр, Күгәрсен, Мәләүез, Ишембай, Ғафури, Бәләбәй, Дүртөйлө, Илеш, "
-    "Тәтешле, Балтас, Асҡын, Ҡариҙел, Нуриман, Салауат, Мәсетле, Дыуан, Белорет, Бүздәк, Дәүләкән, Әлшәй, Миәкә, "
-    "Стәрлебаш, Туймазы, Шаран, Бишбүләк, Борай, Яңауыл, Ҡалтасы, Мишкә, Архангел, Ҡырмыҫҡалы, Йәрмәкәй, Ауырғазы, "
-    "Көйөргәҙе, Ейәнсура"
-)
-VILLAGES = _phrases(
-    "Яңы Балапан, Ташбулат, Аҡташ, Ҡарағай, Үрге Ҡыйғы, Түбәнге Аулаҡ, Ҡайынлы, Алтынташ, Яңы Байрамғол, Имәнлек, "
-    "Йүкәле, Аҡҡош, Ишбирҙе, Ҡотой, Мораҙым, Сәйетбаба, Үрге Сәрмәсән, Үтәгән, Мәсетле, Һунарсы, Аҡъяр, Бөркөтлө, "
-    "Еләкле, Тимерғол, Ҡыҙылташ, Һандуғас, Иҫәнғол, Арыҫлан, Муйыллы, Байғужа, Ҡондоҙло, Ҡуҙғынташ, Исхаҡ, Түңгәүер, "
-    "Ниғмәт, Ҡаран, Яланғас, Ҡәҙер, Талҡаҫ, Юлдаш, Йомағужа"
-)
-RIVERS = _phrases(
-    "Ағиҙел, Инйәр, Һаҡмар, Дим, Ыҡ, Сөн, Әй, Өршәк, Нөгөш, Мәндем, Йүрүҙән, Эҫем, Таналыҡ, Ҡыҙыл, Ашҡаҙар, Туҡсоран, "
-    "Сәрмәсән, Танып, Ҡариҙел"
-)
-BROOKS = _phrases(
-    "Ҡайынлы, Йүкәле, Ҡамышлы, Балыҡлы, Ташлы, Ҡараһыу, Шишмә, Тирмән, Ҡомло, Имәнле, Ерекле, Аҡбейек, "
-    "Ҡондоҙло, Муйыллы"
-)
-TOWNS = (
-    *_names("Өфө Сибай Салауат Ишембай Учалы Бәләбәй Туймазы Баймаҡ Мәләүез Дүртөйлө Бөрө Стәрлетамаҡ Ағиҙел Яңауыл"),
-    *_names("Нефтекама Дәүләкән Күмертау"),
-    _loan("Белорет"),
-)
-WARM_MONTHS = (
-    Noun("май"),
-    Noun("июнь"),
-    Noun("июль"),
-    _loan("август", before_vowel="авгус"),
-)
-COLD_MONTHS = (Noun("ноябрь"), Noun("декабрь"), Noun("ғинуар"), Noun("февраль"))
-MONTHS = (*WARM_MONTHS, *COLD_MONTHS, _loan("март"), Noun("апрель"), Noun("сентябрь"), Noun("октябрь"))
-BUILDINGS = (
-    *_nouns("мәктәп, китапхана, дауахана, ашхана, мәсет, дарыухана"),
-    *_compounds(
-        "балалар баҡсаһы, мәҙәниәт йорто, спорт залы, тыуған яҡты өйрәнеү музейы, балалар ижады үҙәге, китап магазины, "
-        "спорт комплексы, халыҡ ижады йорто, ветерандар йорто"
-    ),
-    _loan("клуб"),
-)
-EVENTS = (
-    *_nouns("һабантуй, йыйын"),
-    *_compounds(
-        "ҡурайсылар бәйгеһе, китап байрамы, бал байрамы, йәш шағирҙар осрашыуы, ағас ултыртыу көнө, "
-        "ҡатын-ҡыҙҙар ҡоролтайы, саңғы ярышы, һөнәрселәр йәрминкәһе, башҡорт теле аҙнаһы, халыҡ йырҙары кисәһе, "
-        "шахмат турниры, рәсем күргәҙмәһе, "
-        "милли кейем күргәҙмәһе, тыуған ауыл байрамы, көрәш ярышы, әкиәтселәр бәйгеһе"
-    ),
-)
-ROLES = _phrases(
-    "уҡытыусы, табип, китапханасы, фермер, район башлығы урынбаҫары, ветеран, агроном, журналист, мәктәп директоры, "
-    "клуб мөдире, ғалим, шағир, төҙөүсе, ауыл советы рәйесе, тренер, ҡурайсы, рәссам, тыуған яҡты өйрәнеүсе"
-)
-PROFESSIONS = _phrases(
-    "тракторсы, комбайнсы, балта оҫтаһы, көтөүсе, урмансы, уҡытыусы, табип, тимерсе, умартасы, һауынсы, китапханасы, "
-    "водитель, агроном, почтальон, тегенсе"
-)
-FARMS = _phrases("Урал, Йәшлек, Берлек, Дуҫлыҡ, Ынтылыш, Таң, Уңыш, Ирәндек, Яҡтыкүл, Алға, Ағиҙел, Ҡояш")
-FIELDS = _phrases(
-    "шағиры, яҙыусыһы, рәссамы, композиторы, ғалимы, тарихсыһы, педагогы, тел белгесе, журналисы, драматургы"
-)
-BEASTS = (
-    Beast(Noun("айыу"), "ҙур йыртҡыс йәнлек", "ҡуйы урманда", "үлән, еләк, балыҡ һәм бал", "өңөндә йоҡлай", "көслө"),
-    Beast(
-        Noun("бүре"),
-        "эттәр ғаиләһенә ҡараған йыртҡыс",
-        "урманда һәм далала",
-        "ҡуян, ҡоралай һәм сысҡан",
-        "өйөр менән йөрөй",
-        "аңҡау",
-    ),
-    Beast(
-        Noun("төлкө"), "йыртҡыс йәнлек", "урман ситендә", "сысҡан, ҡуян һәм ҡош", "ҡалын йөн менән ҡаплана", "хәйләкәр"
-    ),
-    Beast(
-        Noun("ҡуян"),
-        "оҙон ҡолаҡлы бәләкәй йәнлек",
-        "урманда һәм ялан ситендә",
-        "үлән, ботаҡ һәм ҡайыр",
-        "аҡ төҫкә инә",
-        "ҡурҡаҡ",
-    ),
-    Beast(
-        Noun("мышы"), "тояҡлы ҙур хайуан", "һаҙлыҡлы урманда", "ботаҡ, япраҡ һәм үлән", "урман эсендә йәшеренә", "ғорур"
-    ),
-    Beast(
-        Noun("һеләүһен"),
-        "бесәйҙәр ғаиләһенә ҡараған йыртҡыс",
-        "ҡараңғы урманда",
-        "ҡуян, ҡош һәм ҡоралай",
-        "ҡарҙа еңел йөрөй",
-        "һаҡ",
-    ),
-    Beast(
-        Noun("тейен"),
-        "кимереүсе йәнлек",
-        "ағас ҡыуышында",
-        "сәтләүек, орлоҡ һәм бәшмәк",
-        "көҙ йыйған аҙығын ашай",
-        "етеҙ",
-    ),
-    Beast(
-        Noun("бурһыҡ"),
-        "өндә йәшәгән йыртҡыс йәнлек",
-        "урмандағы тәрән өндә",
-        "үлән тамыры, бөжәк һәм сысҡан",
-        "яҙға тиклем йоҡлай",
-        "тырыш",
-    ),
-    Beast(
-        Noun("ҡондоҙ"),
-        "һыуҙа йөҙә белгән кимереүсе",
-        "йылға һәм күл буйында",
-        "тал, уҫаҡ һәм үлән",
-        "боҙ аҫтында йөҙә",
-        "уңған",
-    ),
-    Beast(
-        Noun("терпе"),
-        "энәле бәләкәй йәнлек",
-        "урманда һәм баҡсала",
-        "бөжәк, селәүсен һәм еләк",
-        "йоҡоға тала",
-        "аҡыллы",
-    ),
-    Beast(Noun("ҡоралай"), "тояҡлы етеҙ хайуан", "аҡландарҙа", "үлән, япраҡ һәм ботаҡ", "көтөүгә йыйыла", "матур"),
-    Beast(
-        Noun("һыуһар"),
-        "ҡиммәтле тиреле йыртҡыс йәнлек",
-        "ҡарағай урманында",
-        "сысҡан, тейен һәм ҡош",
-        "ҡар аҫтында йөрөй",
-        "йылғыр",
-    ),
-)
-ANIMALS = tuple(beast.name for beast in BEASTS)
-BIRDS = _nouns("бөркөт, һуйыр, тумыртҡа, кәкүк, аҡҡош, торна, һандуғас, ябалаҡ, ҡарлуғас, күгәрсен, сыйырсыҡ, өйрәк")
-TREES = _nouns("ҡайын, йүкә, имән, ҡарағай, шыршы, миләш, муйыл, саған, уҫаҡ, тирәк, ерек, ҡарағас")
-FISH = _nouns("суртан, алабуға, бағры, бәрҙе, шамбы, йәйен, табан балыҡ")
-BERRIES = (
-    *_compounds("ер еләге, ҡурай еләге"),
-    *_nouns("муйыл, миләш, балан, сейә, ҡарағат, бөрлөгән, көртмәле"),
-)
-WORKS = tuple(
-    Verb(phrase)
-    for phrase in _phrases(
-        "бесән сап, утын яр, малдарҙы ҡара, картуф ултырт, баҡсала эшлә, шишмәнән һыу ташы, аш бешер, иҙән йыу, "
-        "китап уҡы, балыҡ тот, еләк йый, йыр йырла, бейәләй бәйлә, икмәк бешер, ат ек, ҡар көрә, һыйыр һау, ҡойма буя, "
-        "мунса яҡ, утын ташы, ҡаҙ көт, алма йый, рәсем яһа, хат яҙ, ҡурайҙа уйна, йәшелсәгә һыу һип, бәшмәк йый"
+def _checked(path: Path, rows, read) -> Iterator[Entry]:  # type: ignore[no-untyped-def]
+    for number, row in enumerate(rows, start=2):
+        try:
+            yield read(row)
+        except ValueError as error:
+            raise LanguageError(f"{path.name} line {number}: {error}") from error
+
+
+def _entry(row: list[str]) -> Entry:
+    stem, pos, gloss, irregular = _columns(row)
+    if pos not in STARTS:
+        raise ValueError(f"unknown part of speech '{pos}'; known: {', '.join(STARTS)}")
+    keys = _pairs(irregular)
+    forms = {tag: _spelled(keys.pop(tag)) for tag in list(keys) if tag in TAGS}
+    oblique, harmony, rounded = (keys.pop(key, None) for key in ("oblique", "harmony", "rounded"))
+    if harmony not in {None, *HARMONY} or rounded not in {None, "no"}:
+        raise ValueError("harmony is front or back, rounded is no")
+    if unknown := set(keys) - set(REMARKS):
+        raise ValueError(f"unknown key '{min(unknown)}'")
+    return Entry(
+        _spelled(stem),
+        pos,
+        gloss,
+        front=HARMONY[harmony] if harmony else None,
+        rounded=False if rounded else None,
+        oblique=_spelled(oblique) if oblique else None,
+        forms=forms,
+        remarks=keys,
     )
-)
-ELDER_MEN = _nouns("атай, олатай")
-ELDER_WOMEN = _nouns("әсәй, өләсәй")
-DISHES = (
-    *_nouns("бишбармаҡ, бәлеш, ҡатлама, өйрә, күмәс, өсмөйөш, бауырһаҡ, ҡоймаҡ, йыуаса"),
-    *_compounds("һалма ашы"),
-)
-GIFTS = _phrases("китап, ҡурай, велосипед, уйынсыҡ ат, саңғы, матур күлдәк, йылы бүрек, гармун, буяуҙар, туп, сана")
-MEATS = _compounds("һыйыр ите, һарыҡ ите, тауыҡ ите, ҡаҙ ите, күркә ите, йылҡы ите")
-VEGETABLES = _nouns("картуф, кәбеҫтә, кишер, ҡабаҡ, сөгөлдөр, шалҡан")
 
-POOLS: Mapping[str, Sequence[object]] = {
-    "man": MEN,
-    "woman": WOMEN,
-    "surname": SURNAMES,
-    "district": DISTRICTS,
-    "village": VILLAGES,
-    "river": RIVERS,
-    "brook": BROOKS,
-    "town": TOWNS,
-    "month": MONTHS,
-    "warm_month": WARM_MONTHS,
-    "cold_month": COLD_MONTHS,
-    "building": BUILDINGS,
-    "event": EVENTS,
-    "role": ROLES,
-    "profession": PROFESSIONS,
-    "farm": FARMS,
-    "field": FIELDS,
-    "province": ("Өфө", "Ырымбур"),
-    "beast": BEASTS,
-    "animal": ANIMALS,
-    "bird": BIRDS,
-    "tree": TREES,
-    "fish": FISH,
-    "berry": BERRIES,
-    "work": WORKS,
-    "elder_man": ELDER_MEN,
-    "elder_woman": ELDER_WOMEN,
-    "dish": DISHES,
-    "gift": GIFTS,
-    "meat": MEATS,
-    "vegetable": VEGETABLES,
-    "wind": ("көньяҡ", "төньяҡ", "көнсығыш", "көнбайыш", "көньяҡ-көнбайыш", "төньяҡ-көнсығыш"),
-    "at_hour": _phrases("һигеҙҙә, туғыҙҙа, унда, ун берҙә, ун икелә, өстә, дүрттә, биштә, алтыла, етелә"),
-    "cooking_time": ("сәғәт ярым", "ике сәғәт", "ике сәғәт ярым", "өс сәғәт"),
-    "day": range(1, 29),
-    "year": range(1950, 2025),
-    "old_year": range(1720, 1930),
-    "birth_year": range(1890, 1914),
-    "study_year": range(1915, 1935),
-    "book_year": range(1936, 1960),
-    "death_year": range(1961, 2000),
-    "few": range(2, 10),
-    "some": range(11, 99),
-    "many": range(110, 990, 5),
-    "age": range(70, 95),
-    "years_of_work": range(5, 41),
-    "frost": range(15, 36),
-    "chill": range(3, 15),
-    "heat": range(22, 36),
-    "mild": range(12, 22),
-    "pressure": range(728, 768),
-    "minutes": range(15, 95, 5),
-    "grams": range(150, 950, 50),
-}
-"""What each slot's name draws from."""
+
+def _form(row: list[str]) -> Entry:
+    form, lemma, tags, gloss = _columns(row)
+    return Entry(_spelled(form), "pronoun", gloss, remarks={"lemma": lemma}, tags=tuple(tags.split("+")))
+
+
+def _columns(row: list[str]) -> list[str]:
+    if len(row) != len(COLUMNS):
+        raise ValueError(f"{len(row)} columns where {len(COLUMNS)} belong")
+    stripped = [cell.strip() for cell in row]
+    if not all(stripped[:3]):
+        raise ValueError("one of the first three columns is empty")
+    return stripped
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    if any(not equals or not value.strip() for _, equals, value in pairs):
+        raise ValueError(f"'{text}' is not key=value; key=value")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _spelled(word: str) -> str:
+    if foreign := set(word.lower()) - _SPELLED:
+        raise ValueError(f"'{word}' holds '{min(foreign)}', which is no letter of the Bashkir alphabet")
+    return word
+
+
+@cache
+def _by_stem() -> dict[str, tuple[Entry, ...]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in lexicon():
+        found.setdefault(entry.stem.lower(), []).append(entry)
+    return {stem: tuple(entries) for stem, entries in found.items()}

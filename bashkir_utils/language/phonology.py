@@ -1,7 +1,8 @@
 """Which shape a Bashkir suffix takes: vowel harmony, rounding, and the consonant that the suffix begins with.
 
 A suffix is written as a pattern: ``A`` is the low vowel (а or ә), ``I`` the high one (ы, е, о or ө), ``K`` is ҡ or к,
-``G`` is ғ, г, ҡ or к, and ``L`` and ``N`` begin the two series of suffixes. After a vowel they are л and н (plural
+``G`` is ғ, г, ҡ or к, ``U`` is у or ү, and ``L`` and ``N`` begin the two series of suffixes. ``Iм/м`` gives the
+shapes after a consonant and after a vowel. After a vowel they are л and н (plural
 -лар, genitive -ның); elsewhere they fall together: ҙ after р, ҙ and the glides й, у, ү, и, д after the other voiced
 consonants of native words, т after the rest.
 
@@ -36,6 +37,17 @@ def ends_in_vowel(stem: str) -> bool:
     return stem[-1:] in (BACK_VOWELS | FRONT_VOWELS) - GLIDES
 
 
+def has_vowel(pattern: str) -> bool:
+    """Whether a suffix holds a vowel, which then decides the harmony of all that follow."""
+    return not BACK_VOWELS.isdisjoint(pattern) or not FRONT_VOWELS.isdisjoint(pattern) or not {*"AIU"}.isdisjoint(pattern)
+
+
+def alternative(stem: str, pattern: str) -> str:
+    """The part of a pattern that this stem takes: before the stroke after a consonant, behind it after a vowel."""
+    after_consonant, stroke, after_vowel = pattern.partition("/")
+    return after_vowel if stroke and ends_in_vowel(stem) else after_consonant
+
+
 def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool | None = None) -> str:
     """Add one suffix, in the shape that the stem asks for.
 
@@ -43,13 +55,13 @@ def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool 
 
     Args:
         stem: in lower case at its end; a final ь is dropped before the suffix.
-        pattern: letters, with ``A I K G L N`` as the module says.
+        pattern: letters, with ``A I K G U L N`` and the stroke as the module says.
         front: overrides harmony, for loans that keep the Russian stress (университет, университеттар).
         rounded: overrides rounding, for the same loans (завод, заводы).
     """
     front = is_front(stem) if front is None else front
     word = stem.removesuffix("ь")
-    for letter in pattern:
+    for letter in alternative(stem, pattern):
         word += _letter(letter, word, front, is_rounded(word) if rounded is None else rounded)
     return word.replace("йа", "я").replace("стт", "ст")
 
@@ -68,6 +80,8 @@ def _letter(letter: str, before: str, front: bool, rounded: bool) -> str:
         return "ә" if front else "а"
     if letter == "I":
         return _high_vowel(front, rounded)
+    if letter == "U":
+        return "ү" if front else "у"
     if letter in {"K", "G"}:
         return _velar(letter, before, front)
     if letter in {"L", "N"}:

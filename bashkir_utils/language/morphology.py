@@ -1,0 +1,213 @@
+"""Inflection and analysis: both walk the same arcs and attach suffixes by the same rules."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from os.path import commonprefix
+
+from ..exceptions import LanguageError
+from .lexicon import Entry, entries_of, lexicon
+from .morphotactics import ARCS, UNFINISHED, Arc
+from .phonology import alternative, attach, ends_in_vowel, has_vowel, is_front, voice_final
+
+MAX_WORD_LETTERS = 60
+"""Longer strings without a space are no words and are not analysed."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A word under construction."""
+
+    text: str
+    front: bool | None = None
+    rounded: bool | None = None
+    oblique: str | None = None
+    cuts: tuple[int, ...] = ()
+    """Where its suffixes begin, as offsets into ``text``."""
+
+    def add(self, pattern: str) -> Form:
+        """With one more suffix, in the shape that the word asks for."""
+        pattern = alternative(self.text, pattern)
+        if not pattern:
+            return self
+        stem = self._before(pattern)
+        front = is_front(self.text) if self.front is None else self.front
+        text = attach(stem, pattern, front=front, rounded=self.rounded)
+        cut = len(stem.removesuffix("ь")) - (stem.endswith("й") and pattern[0] == "A" and not front)
+        if has_vowel(pattern):
+            return Form(text, cuts=(*self.cuts, cut))
+        return replace(self, text=text, oblique=None, cuts=(*self.cuts, cut))
+
+    def _before(self, pattern: str) -> str:
+        if pattern[0] in "AIU" and not ends_in_vowel(self.text):
+            return self.oblique or voice_final(self.text)
+        return self.text
+
+    def begins(self, word: str) -> bool:
+        """Whether ``word`` may still come of it: all but its last letter is fixed, or its stem before vowels."""
+        return word.startswith((self.text[:-1], self.oblique or self.text))
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One way to read a word."""
+
+    entry: Entry
+    tags: tuple[str, ...]
+    cuts: tuple[int, ...]
+    """Where the suffixes begin, as offsets into the word."""
+
+    def __str__(self) -> str:
+        return "+".join((self.entry.stem, *self.tags))
+
+
+def inflect(stem: str | Entry, tags: str | Sequence[str] = (), *, pos: str | None = None) -> str:
+    """The form of a stem that the tags name: ``inflect("китап", "PL+P1SG+DAT")`` is китаптарыма.
+
+    Args:
+        stem: an entry, or a stem of the lexicon in any case.
+        tags: of :data:`.morphotactics.TAGS`, in the order of the suffixes; a string with + between them, or a sequence.
+        pos: chooses among entries with the same stem (яҙ is a noun and a verb); None takes the first that has the form.
+
+    Raises:
+        LanguageError: the stem is unknown, or it has no such form; the message says what could follow.
+    """
+    wanted = tuple(tag for tag in tags.split("+") if tag) if isinstance(tags, str) else tuple(tags)
+    entries = (stem,) if isinstance(stem, Entry) else _known(stem, pos)
+    outcomes = [_walk(entry, wanted) for entry in entries]
+    found = next((outcome for outcome in outcomes if isinstance(outcome, Form)), None)
+    if found is None:
+        raise LanguageError(str(outcomes[0]))
+    return found.text
+
+
+@lru_cache(maxsize=200_000)
+def analyse(word: str) -> tuple[Analysis, ...]:
+    """All readings of a word, those with the longest stem first; empty for what is no word of the lexicon.
+
+    Letter case does not matter. A word with a hyphen is read as one stem of the lexicon, or else by its last part if
+    all its parts can be read. Words with letters of other alphabets, empty strings and strings of more than
+    ``MAX_WORD_LETTERS`` letters have no reading.
+    """
+    word = word.lower()
+    if not word or len(word) > MAX_WORD_LETTERS:
+        return ()
+    found = {
+        Analysis(entry, (*entry.tags, *tags), form.cuts): None
+        for end in range(1, len(word) + 1)
+        for entry in _kernels().get(word[:end], ())
+        for tags, form in _readings(entry, word)
+    }
+    if not found and "-" in word.strip("-"):
+        return _by_parts(word)
+    return tuple(sorted(found, key=lambda one: (-len(one.entry.stem), len(one.tags), one.tags)))
+
+
+def segment(word: str) -> tuple[str, ...]:
+    """A word cut into stem and suffixes by its first reading; whole where there is none.
+
+    A letter that belongs to two (the я of уҡыясаҡ's second half, the т of туристар) stays whole, with the suffix or the
+    stem that most of it comes from.
+    """
+    readings = analyse(word)
+    cuts = [0, *(readings[0].cuts if readings else ()), len(word)]
+    return tuple(word[start:end] for start, end in zip(cuts, cuts[1:], strict=False) if end > start)
+
+
+def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
+    """The tags that may come next."""
+    form, state = _start(entry)
+    for tag in tags:
+        form, state = next(_steps(entry, form, state, tag))
+    return tuple(dict.fromkeys(arc.tag for arc in ARCS[state] if _fits(arc, form)))
+
+
+def _known(stem: str, pos: str | None) -> tuple[Entry, ...]:
+    entries = tuple(entry for entry in entries_of(stem) if pos in {None, entry.pos})
+    if not entries:
+        near = difflib.get_close_matches(stem.lower(), _stems(), n=3)
+        hint = f"; near to it: {', '.join(near)}" if near else ""
+        raise LanguageError(f"'{stem}' is not in the lexicon{f' as {pos}' if pos else ''}{hint}")
+    return entries
+
+
+@cache
+def _stems() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entry.stem.lower() for entry in lexicon()))
+
+
+def _start(entry: Entry) -> tuple[Form, str]:
+    return Form(entry.stem, front=entry.front, rounded=entry.rounded, oblique=entry.oblique), entry.start
+
+
+def _fits(arc: Arc, form: Form) -> bool:
+    return not arc.after or form.text[-1] in arc.after
+
+
+def _steps(entry: Entry, form: Form, state: str, tag: str | None = None) -> Iterator[tuple[Form, str]]:
+    """What the arcs with this tag lead to; a form of the entry's own comes before the rules."""
+    for arc in ARCS[state]:
+        if arc.tag == tag and _fits(arc, form):
+            yield _follow(entry, form, arc)
+
+
+def _follow(entry: Entry, form: Form, arc: Arc) -> tuple[Form, str]:
+    if not form.cuts and arc.tag in entry.forms:
+        irregular = entry.forms[arc.tag]
+        return Form(irregular, cuts=(len(commonprefix([entry.stem, irregular])),)), arc.to
+    return form.add(arc.pattern), arc.to
+
+
+def _walk(entry: Entry, tags: Sequence[str]) -> Form | str:
+    """The form, or what is wrong with the tags."""
+    form, state = _start(entry)
+    for place, tag in enumerate(tags):
+        step = next(_steps(entry, form, state, tag), None)
+        if step is None:
+            after = "+".join((entry.stem, *tags[:place]))
+            return f"{tag} cannot follow {after} ({entry.pos}); {_listed(following(entry, tags[:place]))} can"
+        form, state = step
+    if state in UNFINISHED:
+        return f"{'+'.join((entry.stem, *tags))} is no whole word; {_listed(following(entry, tags))} must follow"
+    return form
+
+
+def _listed(tags: Iterable[str]) -> str:
+    return ", ".join(tags) or "nothing"
+
+
+@cache
+def _kernels() -> dict[str, tuple[Entry, ...]]:
+    """Entries by the part of them that no suffix changes."""
+    found: dict[str, list[Entry]] = {}
+    for entry in lexicon():
+        shapes = [entry.stem.lower(), *([entry.oblique] if entry.oblique else []), *entry.forms.values()]
+        kernel = commonprefix(shapes)
+        kernel = kernel[: len(entry.stem) - 1] if len(entry.stem) > 1 and entry.start != "fixed" else kernel
+        found.setdefault(kernel, []).append(replace(entry, stem=entry.stem.lower()))
+    return {kernel: tuple(entries) for kernel, entries in found.items()}
+
+
+def _readings(entry: Entry, word: str) -> Iterator[tuple[tuple[str, ...], Form]]:
+    form, state = _start(entry)
+    waiting: list[tuple[tuple[str, ...], Form, str]] = [((), form, state)]
+    while waiting:
+        tags, form, state = waiting.pop()
+        if form.text == word and state not in UNFINISHED:
+            yield tags, form
+        for arc in ARCS[state]:
+            if _fits(arc, form):
+                longer, after = _follow(entry, form, arc)
+                if longer.begins(word):
+                    waiting.append(((*tags, arc.tag), longer, after))
+
+
+def _by_parts(word: str) -> tuple[Analysis, ...]:
+    *first, last = word.split("-")
+    if not all(first) or not last or not all(analyse(part) for part in first):
+        return ()
+    shift = len(word) - len(last)
+    return tuple(replace(one, cuts=tuple(cut + shift for cut in one.cuts)) for one in analyse(last))

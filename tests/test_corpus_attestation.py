@@ -1,0 +1,63 @@
+from collections import Counter
+
+import pytest
+
+from bashkir_utils import corpus as corpora
+from bashkir_utils.corpus.attestation import (
+    attestation,
+    check_language,
+    coverage,
+    frequent_entries,
+    word_counts,
+    words_of,
+)
+from bashkir_utils.language import core_paradigm, entries_of
+from bashkir_utils.study import CorpusSpec
+from bashkir_utils.workspace import read_json
+
+
+def noun(stem):
+    return next(entry for entry in entries_of(stem) if entry.pos == "noun")
+
+
+def test_words_are_letters_with_hyphens_inside():
+    assert words_of("Ҡатын-ҡыҙ, 2024 йыл: «Өфө»!") == ["ҡатын-ҡыҙ", "йыл", "өфө"]
+    assert word_counts(["китап Китап", "ат"]) == {"китап": 2, "ат": 1}
+
+
+def test_attested_share_is_counted_by_form():
+    forms = core_paradigm(noun("китап"))
+    half = dict.fromkeys(sorted(set(forms.values()))[::2], 1)
+    found = attestation([noun("китап")], half)
+    assert (found.stems, found.forms) == (1, len(set(forms.values())))
+    assert found.attested == len(half)
+    assert {form for _, _, form in found.missing} == set(forms.values()) - set(half)
+    assert attestation([], {}).share == 0
+
+
+def test_coverage_counts_running_words():
+    found = coverage(["Китап өйҙә. Ыыы ыыы ббб", "бала бала"], words=6)
+    assert (found.words, found.read) == (6, 3)
+    assert found.by_pos == {"noun": 3}
+    assert found.misses == (("ыыы", 2), ("ббб", 1))
+    assert found.share == pytest.approx(0.5)
+    assert coverage([], 100).share == 0
+
+
+def test_frequent_entries_are_counted_through_their_forms():
+    counts = Counter({"балалар": 5, "баланың": 4, "китап": 8, "һәм": 100, "ыыы": 50})
+    assert [entry.stem for entry in frequent_entries(counts, 2)] == ["бала", "китап"]
+
+
+def test_a_check_is_reported_and_written(tmp_path, workspace):
+    corpus = corpora.prepare(CorpusSpec(source="embedded", embedded_documents=150), workspace)
+    found = check_language(corpus)
+    assert found.generated_bashkir / found.generated >= 0.97
+    assert 0 < found.attestation.share < 1
+    found.write(tmp_path / "check.json")
+    stored = read_json(tmp_path / "check.json")
+    assert stored["read_share"] == found.coverage.share
+    assert stored["fingerprint"] == corpus.fingerprint
+    report = found.report()
+    assert f"{found.coverage.share:.1%}" in report
+    assert "not read: " in report

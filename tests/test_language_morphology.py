@@ -1,0 +1,137 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bashkir_utils.exceptions import LanguageError
+from bashkir_utils.language import Entry, analyse, following, inflect, lexicon, segment
+from bashkir_utils.language.morphotactics import ARCS, STARTS, TAGS, UNFINISHED
+
+ENTRIES = tuple(entry for entry in lexicon() if not entry.tags)
+
+
+@pytest.mark.parametrize(
+    ("stem", "tags", "expected"),
+    [
+        ("китап", "PL+P1SG+DAT", "китаптарыма"), ("китап", "P3", "китабы"), ("аяҡ", "P3+LOC", "аяғында"),
+        ("халыҡ", "P3+ABL", "халҡынан"), ("ауыҙ", "P3", "ауыҙы"), ("бала", "PL+P1PL+GEN", "балаларыбыҙҙың"),
+        ("көн", "P2PL+DAT", "көнөгөҙгә"), ("йорт", "P1SG+LOC", "йортомда"), ("әсәй", "P2SG+ACC", "әсәйеңде"),
+        ("ауыл", "LOC+REL+PL", "ауылдағылар"), ("башҡорт", "1SG", "башҡортмон"), ("кеше", "1PL", "кешебеҙ"),
+        ("завод", "P3+LOC", "заводында"), ("университет", "PL+ACC", "университеттарҙы"),
+        ("район", "P3+GEN", "районының"), ("сентябрь", "LOC", "сентябрҙә"), ("бала", "PL+POSS", "балаларҙыҡы"),
+        ("матур", "CMPR", "матурыраҡ"), ("яңы", "CMPR", "яңыраҡ"), ("өс", "ORD", "өсөнсө"), ("ике", "DISTR", "икешәр"),
+        ("бөгөн", "REL", "бөгөнгө"), ("китап", "Q", "китапмы"), ("башҡорт", "EQU", "башҡортса"),
+    ],
+)  # fmt: skip
+def test_nominal_forms(stem, tags, expected):
+    assert inflect(stem, tags) == expected
+
+
+@pytest.mark.parametrize(
+    ("stem", "tags", "expected"),
+    [
+        ("бар", "PRS+1SG", "барам"), ("бар", "PRS+3PL", "баралар"), ("уҡы", "PRS+1SG", "уҡыйым"),
+        ("эшлә", "PRS+2PL", "эшләйһегеҙ"), ("тор", "PST+2PL", "торҙоғоҙ"), ("күр", "PST+1PL", "күрҙек"),
+        ("уҡы", "PST+3PL", "уҡынылар"), ("кит", "PST+3SG", "китте"), ("сыҡ", "PRS+3SG", "сыға"),
+        ("кил", "PERF+1SG", "килгәнмен"), ("бар", "PERF+3PL", "барғандар"), ("уҡы", "FUT+3SG", "уҡыясаҡ"),
+        ("эшлә", "FUT+1SG", "эшләйәсәкмен"), ("ҡуй", "FUT+3SG", "ҡуясаҡ"), ("бар", "AOR+1SG", "барырмын"),
+        ("бар", "NEG+AOR+1SG", "бармаҫмын"), ("бар", "NEG+PRS+1SG", "бармайым"), ("бар", "NEG+PST+3SG", "барманы"),
+        ("бар", "NEG+FUT+3SG", "бармаясаҡ"), ("кил", "COND+1PL", "килһәк"), ("тор", "IMP+3SG", "торһон"),
+        ("бар", "IMP+1PL", "барайыҡ"), ("уҡы", "IMP+2PL", "уҡығыҙ"), ("көт", "CVB", "көтөп"),
+        ("бар", "CVB_LIM", "барғансы"), ("кил", "NEG+CVB_NEG", "килмәйсә"), ("төш", "INF", "төшөргә"),
+        ("кил", "NEG+INF", "килмәҫкә"), ("тор", "VN", "тороу"), ("эшлә", "VN+P3+GEN", "эшләүенең"),
+        ("бар", "PTCP_PST+P1SG+ACC", "барғанымды"), ("бар", "PTCP_AGT+PL", "барыусылар"),
+        ("бар", "DES+P1SG", "барғым"), ("яҙ", "PASS+PST+3SG", "яҙылды"), ("бел", "CAUS+PST+3SG", "белдерҙе"),
+        ("йый", "PRS+3SG", "йыя"), ("ҡуй", "CVB", "ҡуйып"), ("һөй", "PRS+3SG", "һөйә"),
+    ],
+)  # fmt: skip
+def test_verbal_forms(stem, tags, expected):
+    assert inflect(stem, tags, pos="verb") == expected
+
+
+def test_every_tag_is_explained_and_used():
+    assert {arc.tag for arcs in ARCS.values() for arc in arcs} == set(TAGS)
+    assert {arc.to for arcs in ARCS.values() for arc in arcs} | set(STARTS.values()) == set(ARCS)
+    assert UNFINISHED < set(ARCS)
+
+
+def draw_form(entry: Entry, data: st.DataObject) -> tuple[list[str], str]:
+    """Some form of an entry, with at most five suffixes."""
+    tags: list[str] = []
+    for _ in range(data.draw(st.integers(0, 5))):
+        choices = following(entry, tags)
+        if not choices:
+            break
+        tags.append(data.draw(st.sampled_from(choices)))
+    while True:
+        try:
+            return tags, inflect(entry, tags)
+        except LanguageError:
+            tags.append(data.draw(st.sampled_from(following(entry, tags))))
+
+
+@settings(max_examples=400, deadline=None)
+@given(entry=st.sampled_from(ENTRIES), data=st.data())
+def test_what_is_inflected_is_read_back(entry, data):
+    tags, form = draw_form(entry, data)
+    readings = {(one.entry.stem, one.entry.pos, one.tags) for one in analyse(form)}
+    assert (entry.stem.lower(), entry.pos, tuple(tags)) in readings
+
+
+@settings(max_examples=200, deadline=None)
+@given(entry=st.sampled_from(ENTRIES), data=st.data())
+def test_every_reading_gives_the_word_again(entry, data):
+    _, form = draw_form(entry, data)
+    for one in analyse(form):
+        if not one.entry.tags:
+            assert inflect(one.entry, one.tags).lower() == form.lower()
+        assert "".join(segment(form)) == form
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.stem}-{entry.pos}")
+def test_every_stem_is_read_as_itself(entry):
+    assert any(one.entry.stem == entry.stem.lower() and one.entry.pos == entry.pos for one in analyse(entry.stem))
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("китаптарыма", ("китап", "тар", "ым", "а")),
+        ("уҡыясаҡбыҙ", ("уҡы", "ясаҡ", "быҙ")),
+        ("халҡының", ("халҡ", "ы", "ның")),
+        ("ҡуя", ("ҡу", "я")),
+        ("Өфөлә", ("Өфө", "лә")),
+        ("ьььь", ("ьььь",)),
+        ("", ()),
+    ],
+)
+def test_words_are_cut_before_their_suffixes(word, expected):
+    assert segment(word) == expected
+
+
+def test_case_hyphens_and_other_alphabets():
+    assert analyse("КИТАПТАР") == analyse("китаптар") != ()
+    assert analyse("китап-дәфтәрҙәр")[0].tags == ("PL",)
+    assert segment("китап-дәфтәрҙәр") == ("китап-дәфтәр", "ҙәр")
+    for word in ("", "-", "китап-", "-китап", "kitap", "kитап", "қитап", "12", "китап 2", "а" * 10_000, "\x00", "😀"):
+        assert analyse(word) == (), word
+
+
+def test_unknown_stems_and_impossible_forms_say_so():
+    with pytest.raises(LanguageError, match="'кетап' is not in the lexicon; near to it: .*китап"):
+        inflect("кетап")
+    with pytest.raises(LanguageError, match=r"PL cannot follow китап\+LOC"):
+        inflect("китап", "LOC+PL")
+    with pytest.raises(LanguageError, match="is no whole word; 1SG, 2SG, 3SG"):
+        inflect("бар", "PRS", pos="verb")
+    with pytest.raises(LanguageError, match="not in the lexicon as adverb"):
+        inflect("китап", pos="adverb")
+    for odd in ("", " ", "\x00", "x" * 1000):
+        with pytest.raises(LanguageError):
+            inflect(odd)
+
+
+def test_a_part_of_speech_chooses_among_homonyms():
+    assert inflect("яҙ", "PL", pos="noun") == "яҙҙар"
+    assert inflect("яҙ", "PRS+3SG") == "яҙа"
+
+

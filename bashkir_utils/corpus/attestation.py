@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from ..exceptions import LanguageError
 from ..language import Entry, analyse, core_paradigm, generate_documents, lexicon
 from ..language.paradigm import CORE
+from ..study import Specification
 from ..workspace import write_json
 from .identify import identify_many
 from .pipeline import Corpus
@@ -25,8 +29,7 @@ GENERATED_DOCUMENTS = 400
 SHOWN_MISSES = 200
 
 
-@dataclass(frozen=True)
-class Attestation:
+class Attestation(Specification):
     """Which generated forms a corpus has."""
 
     stems: int
@@ -41,8 +44,7 @@ class Attestation:
         return self.attested / self.forms if self.forms else 0.0
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Coverage(Specification):
     """Which running words have a reading."""
 
     words: int
@@ -58,8 +60,7 @@ class Coverage:
         return self.read / self.words if self.words else 0.0
 
 
-@dataclass(frozen=True)
-class LanguageCheck:
+class LanguageCheck(Specification):
     """All of it, on one corpus."""
 
     corpus: str
@@ -89,8 +90,18 @@ class LanguageCheck:
 
     def write(self, path: Path) -> None:
         """Write the figures as JSON, whole or not at all."""
-        shares = {"attested_share": self.attestation.share, "read_share": self.coverage.share}
-        write_json(path, {**asdict(self), **shares})
+        write_json(path, json.loads(self.model_dump_json()))
+
+    def table(self) -> pd.DataFrame:
+        """The three shares, with what they are shares of."""
+        forms, words = self.attestation, self.coverage
+        rows = {
+            f"forms of the {forms.stems} most frequent stems that occur": (forms.attested, forms.forms),
+            "running words that have a reading": (words.read, words.words),
+            "generated documents identified as Bashkir": (self.generated_bashkir, self.generated),
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["count", "of"])
+        return table.assign(share=table["count"] / table["of"])
 
 
 def check_language(corpus: Corpus) -> LanguageCheck:
@@ -100,15 +111,27 @@ def check_language(corpus: Corpus) -> LanguageCheck:
     test = documents[documents["split"] == "test"]["text"]
     generated = [document.text for document in generate_documents(GENERATED_DOCUMENTS)]
     return LanguageCheck(
-        corpus.label,
-        corpus.fingerprint,
-        dt.datetime.now(dt.UTC).date().isoformat(),
-        sum(not entry.tags for entry in lexicon()),
-        attestation(frequent_entries(counts, FREQUENT_STEMS), counts),
-        coverage(test, SAMPLE_WORDS),
-        len(generated),
-        sum(label == "ba" for label, _ in identify_many(generated)),
+        corpus=corpus.label,
+        fingerprint=corpus.fingerprint,
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
+        stems=sum(not entry.tags for entry in lexicon()),
+        attestation=attestation(frequent_entries(counts, FREQUENT_STEMS), counts),
+        coverage=coverage(test, SAMPLE_WORDS),
+        generated=len(generated),
+        generated_bashkir=sum(label == "ba" for label, _ in identify_many(generated)),
     )
+
+
+def load_check(path: Path) -> LanguageCheck:
+    """A check that was written before.
+
+    Raises:
+        LanguageError: the file is missing or damaged.
+    """
+    try:
+        return LanguageCheck.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise LanguageError(f"{path.name} holds no language check; make one with `bashkir language check`") from error
 
 
 def words_of(text: str) -> list[str]:
@@ -136,7 +159,8 @@ def attestation(entries: Sequence[Entry], counts: Mapping[str, int]) -> Attestat
     generated = [(entry.stem, tags, form) for entry in entries for tags, form in core_paradigm(entry).items()]
     types = {form.lower() for _, _, form in generated}
     missing = tuple(item for item in generated if not counts.get(item[2].lower()))
-    return Attestation(len(entries), len(types), sum(1 for form in types if counts.get(form)), missing)
+    attested = sum(1 for form in types if counts.get(form))
+    return Attestation(stems=len(entries), forms=len(types), attested=attested, missing=missing)
 
 
 def coverage(texts: Iterable[str], words: int, misses: int = SHOWN_MISSES) -> Coverage:
@@ -147,7 +171,12 @@ def coverage(texts: Iterable[str], words: int, misses: int = SHOWN_MISSES) -> Co
     for word, reading in firsts.items():
         by_pos[reading.entry.pos] += counts[word]
     missed = sorted(((word, count) for word, count in counts.items() if word not in firsts), key=lambda x: (-x[1], x[0]))
-    return Coverage(counts.total(), by_pos.total(), dict(by_pos.most_common()), tuple(missed[:misses]))
+    return Coverage(
+        words=counts.total(),
+        read=by_pos.total(),
+        by_pos=dict(by_pos.most_common()),
+        misses=tuple(missed[:misses]),
+    )
 
 
 def _first(texts: Iterable[str], words: int) -> list[str]:
@@ -157,3 +186,17 @@ def _first(texts: Iterable[str], words: int) -> list[str]:
         if len(running) >= words:
             break
     return running[:words]
+
+
+def findings(check: LanguageCheck) -> str:
+    """What a check found, as Markdown."""
+    forms, words = check.attestation, check.coverage
+    return "\n".join(
+        [
+            f"- Of {forms.forms:,} forms that the rules give for the {forms.stems} most frequent stems, "
+            f"{forms.share:.1%} occur in {check.corpus}.",
+            f"- {words.share:.1%} of {words.words:,} running words have at least one reading; "
+            f"the rest are names, rare stems and what the rules do not cover.",
+            f"- {check.generated_bashkir:,} of {check.generated:,} generated documents are identified as Bashkir.",
+        ]
+    )

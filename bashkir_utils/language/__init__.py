@@ -1,5 +1,6 @@
 """Bashkir itself: letters, sounds, words and their forms, texts made for this project, prompts, parallel sentences."""
 
+from . import tables
 from .alphabet import ALPHABET, BASHKIR_LETTERS
 from .documents import GeneratedDocument, generate_documents
 from .lexicon import Entry, entries_of, lexicon, read_lexicon
@@ -31,4 +32,5 @@ __all__ = [
     "lexicon",
     "read_lexicon",
     "segment",
+    "tables",
 ]

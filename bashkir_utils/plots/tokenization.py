@@ -151,3 +151,20 @@ def _bars(axis: Axes, values: pd.Series, colour: str, label: str) -> None:
     axis.set_xlabel(label)
     axis.margins(x=0.15)
     axis.grid(visible=False, axis="y")
+
+
+def plot_boundaries(table: pd.DataFrame) -> Figure:
+    """F1 of token cuts against morpheme boundaries, one bar a tokenizer, with that of random cuts as a mark.
+
+    Args:
+        table: from :func:`~bashkir_utils.tokenization.compare_boundaries`.
+    """
+    ordered = table.sort_values("f1")
+    figure, (axis,) = new_figure(width=6.4, height=0.42 * len(ordered) + 1.4)
+    with styled():
+        _bars(axis, ordered["f1"], OKABE_ITO[0], "F1 of cuts against suffix boundaries")
+        places = range(len(ordered))
+        axis.plot(ordered["random_f1"], places, "D", color=OKABE_ITO[5], linestyle="none", label="as many random cuts")
+        axis.legend(loc="lower right")
+        figure.suptitle("Do tokens end where a suffix begins?")
+    return figure

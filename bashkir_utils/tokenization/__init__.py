@@ -25,19 +25,23 @@ from .measures import (
     renyi_efficiency,
     sample_texts,
 )
+from .morphemes import BoundaryAgreement, boundary_agreement, compare_boundaries, segmented_words, token_cuts
 from .paper import PAPER_PERPLEXITIES, ReportedPerplexity, bits_per_byte, paper_perplexities_as_bits_per_byte
 
 __all__ = [
     "PAPER_PERPLEXITIES",
     "ROUND_TRIP_TEXT",
     "TINTS",
+    "BoundaryAgreement",
     "Measurements",
     "ReportedPerplexity",
     "Tokenizer",
     "bits_per_byte",
+    "boundary_agreement",
     "check_round_trip",
     "colour_html",
     "compare",
+    "compare_boundaries",
     "compare_parity",
     "entries_with_letters",
     "findings",
@@ -52,7 +56,9 @@ __all__ = [
     "readable",
     "renyi_efficiency",
     "sample_texts",
+    "segmented_words",
     "split_table_html",
+    "token_cuts",
     "tokenizer_names",
     "visible",
 ]

@@ -7,11 +7,15 @@ from bashkir_utils.corpus.attestation import (
     attestation,
     check_language,
     coverage,
+    findings,
     frequent_entries,
+    load_check,
     word_counts,
     words_of,
 )
+from bashkir_utils.exceptions import LanguageError
 from bashkir_utils.language import core_paradigm, entries_of
+from bashkir_utils.report import recorded_folder
 from bashkir_utils.study import CorpusSpec
 from bashkir_utils.workspace import read_json
 
@@ -56,8 +60,26 @@ def test_a_check_is_reported_and_written(tmp_path, workspace):
     assert 0 < found.attestation.share < 1
     found.write(tmp_path / "check.json")
     stored = read_json(tmp_path / "check.json")
-    assert stored["read_share"] == found.coverage.share
+    assert load_check(tmp_path / "check.json") == found
     assert stored["fingerprint"] == corpus.fingerprint
+    assert found.table()["share"].tolist()[1] == found.coverage.share
+    assert f"{found.coverage.share:.1%}" in findings(found)
     report = found.report()
     assert f"{found.coverage.share:.1%}" in report
     assert "not read: " in report
+
+
+def test_a_missing_or_damaged_check_is_one_line(tmp_path):
+    (tmp_path / "check.json").write_text('{"corpus": 1}')
+    for name in ("check.json", "none.json"):
+        with pytest.raises(LanguageError, match=f"^{name} holds no language check"):
+            load_check(tmp_path / name)
+
+
+def test_the_recorded_check_holds_what_the_chapter_claims():
+    """The bars of the project: forms that occur, words read, generated documents that are called Bashkir."""
+    recorded = load_check(recorded_folder() / "language" / "check.json")
+    assert recorded.attestation.share >= 0.85
+    assert recorded.coverage.share >= 0.6
+    assert recorded.generated_bashkir / recorded.generated >= 0.97
+    assert len(recorded.coverage.misses) == 200

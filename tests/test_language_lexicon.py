@@ -29,7 +29,9 @@ def test_names_are_found_in_any_case():
 
 def test_a_line_says_what_is_irregular(tmp_path):
     path = tmp_path / "nouns.tsv"
-    path.write_text(HEADER + "халыҡ\tnoun\tpeople\toblique=халҡ; class=group\nзавод\tnoun\tfactory\trounded=no; harmony=back\n")
+    path.write_text(
+        HEADER + "халыҡ\tnoun\tpeople\toblique=халҡ; class=group\nзавод\tnoun\tfactory\trounded=no; harmony=back\n"
+    )
     people, factory = read_lexicon(path)
     assert (people.oblique, people.remarks["class"], people.front) == ("халҡ", "group", None)
     assert (factory.front, factory.rounded) == (False, False)

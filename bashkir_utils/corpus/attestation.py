@@ -170,7 +170,9 @@ def coverage(texts: Iterable[str], words: int, misses: int = SHOWN_MISSES) -> Co
     by_pos: Counter[str] = Counter()
     for word, reading in firsts.items():
         by_pos[reading.entry.pos] += counts[word]
-    missed = sorted(((word, count) for word, count in counts.items() if word not in firsts), key=lambda x: (-x[1], x[0]))
+    missed = sorted(
+        ((word, count) for word, count in counts.items() if word not in firsts), key=lambda x: (-x[1], x[0])
+    )
     return Coverage(
         words=counts.total(),
         read=by_pos.total(),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from os.path import commonprefix
 
 from ..exceptions import LanguageError
 from .lexicon import Entry, entries_of, lexicon
@@ -47,8 +47,11 @@ class Form:
         return self.text
 
     def begins(self, word: str) -> bool:
-        """Whether ``word`` may still come of it: all but its last letter is fixed, or its stem before vowels."""
-        return word.startswith((self.text[:-1], self.oblique or self.text))
+        """Whether ``word`` may still come of it: it begins with one of the shapes that suffixes leave of a word."""
+        shapes = [self.text, self.oblique or voice_final(self.text)]
+        if self.text.endswith(("й", "ь")):
+            shapes.append(self.text[:-1] + ("я" if self.text.endswith("й") else ""))
+        return word.startswith(tuple(shapes))
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,10 @@ def inflect(stem: str | Entry, tags: str | Sequence[str] = (), *, pos: str | Non
 
 @lru_cache(maxsize=200_000)
 def analyse(word: str) -> tuple[Analysis, ...]:
-    """All readings of a word, those with the longest stem first; empty for what is no word of the lexicon.
+    """All readings of a word, empty for what is no word of the lexicon.
+
+    Those with the fewest suffixes come first; among them those without a second person, which texts rarely have, and
+    then those with the longest stem. Nothing looks at the sentence.
 
     Letter case does not matter. A word with a hyphen is read as one stem of the lexicon, or else by its last part if
     all its parts can be read. Words with letters of other alphabets, empty strings and strings of more than
@@ -103,7 +109,12 @@ def analyse(word: str) -> tuple[Analysis, ...]:
     }
     if not found and "-" in word.strip("-"):
         return _by_parts(word)
-    return tuple(sorted(found, key=lambda one: (-len(one.entry.stem), len(one.tags), one.tags)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(one: Analysis) -> tuple[int, int, int, tuple[str, ...]]:
+    added = one.tags[len(one.entry.tags) :]
+    return len(added), sum("2" in tag for tag in added), -len(one.entry.stem), one.tags
 
 
 def segment(word: str) -> tuple[str, ...]:
@@ -114,7 +125,7 @@ def segment(word: str) -> tuple[str, ...]:
     """
     readings = analyse(word)
     cuts = [0, *(readings[0].cuts if readings else ()), len(word)]
-    return tuple(word[start:end] for start, end in zip(cuts, cuts[1:], strict=False) if end > start)
+    return tuple(word[start:end] for start, end in itertools.pairwise(cuts) if end > start)
 
 
 def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
@@ -157,7 +168,7 @@ def _steps(entry: Entry, form: Form, state: str, tag: str | None = None) -> Iter
 def _follow(entry: Entry, form: Form, arc: Arc) -> tuple[Form, str]:
     if not form.cuts and arc.tag in entry.forms:
         irregular = entry.forms[arc.tag]
-        return Form(irregular, cuts=(len(commonprefix([entry.stem, irregular])),)), arc.to
+        return Form(irregular, cuts=(len(_common_prefix([entry.stem, irregular])),)), arc.to
     return form.add(arc.pattern), arc.to
 
 
@@ -184,16 +195,24 @@ def _kernels() -> dict[str, tuple[Entry, ...]]:
     """Entries by the part of them that no suffix changes."""
     found: dict[str, list[Entry]] = {}
     for entry in lexicon():
-        shapes = [entry.stem.lower(), *([entry.oblique] if entry.oblique else []), *entry.forms.values()]
-        kernel = commonprefix(shapes)
+        shapes = [entry.stem, *([entry.oblique] if entry.oblique else []), *entry.forms.values()]
+        kernel = _common_prefix([shape.lower() for shape in shapes])
         kernel = kernel[: len(entry.stem) - 1] if len(entry.stem) > 1 and entry.start != "fixed" else kernel
-        found.setdefault(kernel, []).append(replace(entry, stem=entry.stem.lower()))
+        oblique = entry.oblique.lower() if entry.oblique else None
+        found.setdefault(kernel, []).append(replace(entry, stem=entry.stem.lower(), oblique=oblique))
     return {kernel: tuple(entries) for kernel, entries in found.items()}
+
+
+def _common_prefix(words: Sequence[str]) -> str:
+    columns = itertools.takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
+    return "".join(column[0] for column in columns)
 
 
 def _readings(entry: Entry, word: str) -> Iterator[tuple[tuple[str, ...], Form]]:
     form, state = _start(entry)
     waiting: list[tuple[tuple[str, ...], Form, str]] = [((), form, state)]
+    if not (form.begins(word) or entry.forms):
+        return
     while waiting:
         tags, form, state = waiting.pop()
         if form.text == word and state not in UNFINISHED:

@@ -39,7 +39,9 @@ def ends_in_vowel(stem: str) -> bool:
 
 def has_vowel(pattern: str) -> bool:
     """Whether a suffix holds a vowel, which then decides the harmony of all that follow."""
-    return not BACK_VOWELS.isdisjoint(pattern) or not FRONT_VOWELS.isdisjoint(pattern) or not {*"AIU"}.isdisjoint(pattern)
+    return (
+        not BACK_VOWELS.isdisjoint(pattern) or not FRONT_VOWELS.isdisjoint(pattern) or not {*"AIU"}.isdisjoint(pattern)
+    )
 
 
 def alternative(stem: str, pattern: str) -> str:
@@ -67,7 +69,9 @@ def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool 
 
 
 def voice_final(stem: str) -> str:
-    """The stem before a suffix that begins with a vowel: китап, китаб-; аяҡ, аяғ-; мәктәп, мәктәб-."""
+    """The stem before a suffix that begins with a vowel: китап, китаб-; аяҡ, аяғ-; артист, артис-."""
+    if stem.endswith("ст"):
+        return stem[:-1]
     return stem[:-1] + VOICED_BEFORE_VOWEL.get(stem[-1:], stem[-1:])
 
 

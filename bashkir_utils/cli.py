@@ -11,7 +11,7 @@ import typer
 
 from .exceptions import BashkirError, RunError
 from .study import Study, load_study
-from .workspace import Workspace
+from .workspace import Workspace, recorded_folder
 
 if TYPE_CHECKING:
     from .corpus import Corpus
@@ -158,7 +158,7 @@ def record(
 
     Example: bashkir record --profile study --corpus texts.zip
     """
-    from .report import record_study, recorded_folder
+    from .report import record_study
     from .runs import evaluate as score
     from .runs import load_run
 

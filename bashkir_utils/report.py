@@ -165,12 +165,6 @@ def continuations(report: StudyReport, runs: Sequence[Run], spec: GenerationSpec
 # --------------------------------------------------------------------------------------------------- recorded studies
 
 
-def recorded_folder() -> Path:
-    """Where the checkout keeps recorded studies; it need not exist."""
-    beside_package = Path(__file__).resolve().parent.parent / "book" / "recorded"
-    return beside_package if beside_package.is_dir() else Workspace.find().root / "book" / "recorded"
-
-
 def record_study(  # noqa: PLR0913
     study: Study,
     corpus: Corpus,

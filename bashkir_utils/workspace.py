@@ -59,6 +59,12 @@ class Workspace:
         return self.root / "_build"
 
 
+def recorded_folder() -> Path:
+    """Where the checkout keeps what was recorded earlier on real text; it need not exist."""
+    beside_package = Path(__file__).resolve().parent.parent / "book" / "recorded"
+    return beside_package if beside_package.is_dir() else Workspace.find().root / "book" / "recorded"
+
+
 def _home(named: str) -> Path:
     try:
         home = Path(named).expanduser().resolve()

@@ -170,7 +170,7 @@ def test_a_failing_cell_does_not_stop_the_others(bashkir, tmp_path):
 
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     path = profile(tmp_path)
-    monkeypatch.setattr("bashkir_utils.report.recorded_folder", lambda: tmp_path / "recorded")
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
     bashkir("run", "-p", path)
     code, out, _ = bashkir("record", "-p", path)
     assert code == 0

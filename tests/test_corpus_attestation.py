@@ -15,9 +15,8 @@ from bashkir_utils.corpus.attestation import (
 )
 from bashkir_utils.exceptions import LanguageError
 from bashkir_utils.language import core_paradigm, entries_of
-from bashkir_utils.report import recorded_folder
 from bashkir_utils.study import CorpusSpec
-from bashkir_utils.workspace import read_json
+from bashkir_utils.workspace import read_json, recorded_folder
 
 
 def noun(stem):

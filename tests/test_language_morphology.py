@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bashkir_utils.exceptions import LanguageError
-from bashkir_utils.language import Entry, analyse, following, inflect, lexicon, segment
+from bashkir_utils.language import Entry, analyse, following, inflect, lexicon, parts, segment
 from bashkir_utils.language.morphotactics import ARCS, STARTS, TAGS, UNFINISHED
 
 ENTRIES = tuple(entry for entry in lexicon() if not entry.tags)
@@ -73,6 +73,8 @@ def draw_form(entry: Entry, data: st.DataObject) -> tuple[list[str], str]:
 @given(entry=st.sampled_from(ENTRIES), data=st.data())
 def test_what_is_inflected_is_read_back(entry, data):
     tags, form = draw_form(entry, data)
+    if not tags and entry.pos == "verb":
+        tags = ["IMP", "2SG"]
     readings = {(one.entry.stem, one.entry.pos, one.tags) for one in analyse(form)}
     assert (entry.stem.lower(), entry.pos, tuple(tags)) in readings
 
@@ -87,9 +89,13 @@ def test_every_reading_gives_the_word_again(entry, data):
         assert "".join(segment(form)) == form
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.stem}-{entry.pos}")
-def test_every_stem_is_read_as_itself(entry):
-    assert any(one.entry.stem == entry.stem.lower() and one.entry.pos == entry.pos for one in analyse(entry.stem))
+def test_every_stem_is_read_as_itself():
+    unread = [
+        f"{entry.stem} ({entry.pos})"
+        for entry in ENTRIES
+        if not any(one.entry.stem == entry.stem.lower() and one.entry.pos == entry.pos for one in analyse(entry.stem))
+    ]
+    assert unread == []
 
 
 @pytest.mark.parametrize(
@@ -133,3 +139,10 @@ def test_unknown_stems_and_impossible_forms_say_so():
 def test_a_part_of_speech_chooses_among_homonyms():
     assert inflect("яҙ", "PL", pos="noun") == "яҙҙар"
     assert inflect("яҙ", "PRS+3SG") == "яҙа"
+
+
+def test_parts_are_those_of_the_form_that_was_asked_for():
+    assert parts("бала", "ACC") == ("бала", "ны")
+    assert parts("ҡар", "DAT") == ("ҡар", "ға")
+    assert parts("уҡы", "FUT+1PL") == ("уҡы", "ясаҡ", "быҙ")
+    assert parts("бар", pos="verb") == ("бар",)

@@ -15,6 +15,7 @@ from bashkir_utils import report
 from bashkir_utils.errors import summarise_continuations
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.study import GenerationSpec
+from bashkir_utils.workspace import recorded_folder
 
 
 @pytest.fixture
@@ -245,7 +246,7 @@ def test_a_cut_off_record_is_one_clear_line(tmp_path, file):
 
 
 def test_the_recorded_studies_of_the_checkout_can_be_read():
-    for study in report.load_recorded(report.recorded_folder()):
+    for study in report.load_recorded(recorded_folder()):
         assert report.results_html(study, "recorded")
         assert report.findings(study)
         assert not re.search(r'"(/|[A-Z]:\\)', study.record.model_dump_json())

@@ -4,7 +4,7 @@ from . import tables
 from .alphabet import ALPHABET, BASHKIR_LETTERS
 from .documents import GeneratedDocument, generate_documents
 from .lexicon import Entry, entries_of, lexicon, read_lexicon
-from .morphology import Analysis, analyse, following, inflect, segment
+from .morphology import Analysis, analyse, following, inflect, parts, segment
 from .morphotactics import TAGS
 from .paradigm import conjugation, core_paradigm, declension
 from .parallel import PARALLEL, ParallelSentence
@@ -30,6 +30,7 @@ __all__ = [
     "generate_documents",
     "inflect",
     "lexicon",
+    "parts",
     "read_lexicon",
     "segment",
     "tables",

@@ -78,13 +78,23 @@ def inflect(stem: str | Entry, tags: str | Sequence[str] = (), *, pos: str | Non
     Raises:
         LanguageError: the stem is unknown, or it has no such form; the message says what could follow.
     """
+    return _form(stem, tags, pos).text
+
+
+def parts(stem: str | Entry, tags: str | Sequence[str] = (), *, pos: str | None = None) -> tuple[str, ...]:
+    """The form that :func:`inflect` gives, cut into stem and suffixes; arguments and errors are the same."""
+    form = _form(stem, tags, pos)
+    return _cut(form.text, form.cuts)
+
+
+def _form(stem: str | Entry, tags: str | Sequence[str], pos: str | None) -> Form:
     wanted = tuple(tag for tag in tags.split("+") if tag) if isinstance(tags, str) else tuple(tags)
     entries = (stem,) if isinstance(stem, Entry) else _known(stem, pos)
     outcomes = [_walk(entry, wanted) for entry in entries]
     found = next((outcome for outcome in outcomes if isinstance(outcome, Form)), None)
     if found is None:
         raise LanguageError(str(outcomes[0]))
-    return found.text
+    return found
 
 
 @lru_cache(maxsize=200_000)
@@ -124,8 +134,11 @@ def segment(word: str) -> tuple[str, ...]:
     stem that most of it comes from.
     """
     readings = analyse(word)
-    cuts = [0, *(readings[0].cuts if readings else ()), len(word)]
-    return tuple(word[start:end] for start, end in itertools.pairwise(cuts) if end > start)
+    return _cut(word, readings[0].cuts if readings else ())
+
+
+def _cut(word: str, cuts: Sequence[int]) -> tuple[str, ...]:
+    return tuple(word[start:end] for start, end in itertools.pairwise((0, *cuts, len(word))) if end > start)
 
 
 def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
@@ -181,7 +194,7 @@ def _walk(entry: Entry, tags: Sequence[str]) -> Form | str:
             after = "+".join((entry.stem, *tags[:place]))
             return f"{tag} cannot follow {after} ({entry.pos}); {_listed(following(entry, tags[:place]))} can"
         form, state = step
-    if state in UNFINISHED:
+    if tags and state in UNFINISHED:
         return f"{'+'.join((entry.stem, *tags))} is no whole word; {_listed(following(entry, tags))} must follow"
     return form
 

@@ -38,6 +38,8 @@ TAGS: Mapping[str, str] = {
     "DISTR": "so many each",
     "APPROX": "about so many",
     "VERB": "verb made from a noun or adjective",
+    "VERB_REFL": "the same, reflexive: to become",
+    "VERB_RECP": "the same, reciprocal or gradual",
     "1SG": "I",
     "2SG": "you (one person)",
     "3SG": "he, she, it",
@@ -45,7 +47,8 @@ TAGS: Mapping[str, str] = {
     "2PL": "you (several, polite)",
     "3PL": "they",
     "CAUS": "causative",
-    "PASS": "passive, reflexive",
+    "PASS": "passive",
+    "REFL": "reflexive",
     "RECP": "reciprocal",
     "NEG": "negation",
     "PRS": "present",
@@ -69,6 +72,7 @@ TAGS: Mapping[str, str] = {
     "CVB_ANT": "converb: after",
     "CVB_LIM": "converb: until, before",
     "CVB_NEG": "converb: without doing",
+    "CVB_PRIV": "converb: without doing, not yet having done",
     "INF": "infinitive",
     "VN": "verbal noun",
     "Q": "question",
@@ -129,8 +133,8 @@ _DERIVED = (
     Arc("AGT", "сI", "noun"),
     Arc("DIM", "KAй", "noun"),
     Arc("VERB", "лA", "verb"),
-    Arc("VERB", "лAн", "verb"),
-    Arc("VERB", "лAш", "verb"),
+    Arc("VERB_REFL", "лAн", "verb"),
+    Arc("VERB_RECP", "лAш", "verb"),
 )
 _VOWELS = "аәоөыеяэ"
 _TENSES = (
@@ -197,9 +201,10 @@ ARCS: Mapping[str, tuple[Arc, ...]] = {
         Arc("CAUS", "т", "verb", after=_VOWELS + "йр"),
         Arc("CAUS", "LIр", "verb", after="бгғдҙжзкҡлмнңпсҫтуүфхһцчшщ"),
         Arc("PASS", "л", "verb", after=_VOWELS),
-        Arc("PASS", "н", "verb", after=_VOWELS),
+        Arc("REFL", "н", "verb", after=_VOWELS),
         Arc("PASS", "Iл", "verb", after="бвгғдҙжзйкҡмнңпрсҫтуүфхһцчшщ"),
-        Arc("PASS", "Iн", "verb", after="бвгғдҙжзйкҡлмңпрсҫтуүфхһцчшщ"),
+        Arc("PASS", "Iн", "verb", after="л"),
+        Arc("REFL", "Iн", "verb", after="бвгғдҙжзйкҡмңпрсҫтуүфхһцчшщ"),
         Arc("RECP", "Iш/ш", "verb"),
         Arc("NEG", "мA", "negative"),
         *_TENSES,
@@ -218,7 +223,7 @@ ARCS: Mapping[str, tuple[Arc, ...]] = {
         Arc("INF", "ҫGA", "end"),
         Arc("CVB_A", "й", "end"),
         Arc("CVB_NEG", "йсA", "end"),
-        Arc("CVB_NEG", "йIнсA", "end"),
+        Arc("CVB_PRIV", "йIнсA", "end"),
     ),
     "present": _persons(_PRESENT),
     "short": _persons(_SHORT),
@@ -243,8 +248,8 @@ ARCS: Mapping[str, tuple[Arc, ...]] = {
 }
 """The suffixes that may follow in each state. A part of speech is a state; ``fixed`` stands for words without forms."""
 
-UNFINISHED = frozenset({"present", "short", "perfect", "imperative", "wish"})
-"""States in which no word ends."""
+UNFINISHED = frozenset({"verb", "negative", "present", "short", "perfect", "imperative", "wish"})
+"""States in which no word ends. A verb's bare stem is its dictionary form; in a text it is the imperative."""
 
 STARTS: Mapping[str, str] = {
     "noun": "noun",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from .lexicon import Entry, entries_of
-from .morphology import analyse, inflect, segment
+from .morphology import analyse, inflect, parts
 from .morphotactics import TAGS
 from .paradigm import CASES, OWNERS, PERSONS, TENSES
 from .transliteration import LATIN, SOUNDS, transliterate
@@ -24,7 +24,7 @@ def letters_table() -> pd.DataFrame:
 def suffix_table(stems: Sequence[str], tags: Sequence[str]) -> pd.DataFrame:
     """One row a noun, one column a suffix: which shape each noun asks for."""
     rows = {
-        f"{stem} ({entry.gloss})": {TAGS[tag].split(" ")[0]: spaced(inflect(entry, tag)) for tag in tags}
+        f"{stem} ({entry.gloss})": {TAGS[tag].split(",")[0].split(" ")[0]: "-".join(parts(entry, tag)) for tag in tags}
         for stem in stems
         for entry in _nominal(stem)
     }
@@ -37,7 +37,7 @@ def growth_table(stem: str, tags: Sequence[str]) -> pd.DataFrame:
     rows = [{"word": inflect(entry), "added": "", "meaning": entry.gloss}]
     for count, tag in enumerate(tags, start=1):
         form = inflect(entry, tags[:count])
-        rows.append({"word": form, "added": f"-{segment(form)[-1]}", "meaning": TAGS[tag]})
+        rows.append({"word": form, "added": f"-{parts(entry, tags[:count])[-1]}", "meaning": TAGS[tag]})
     table = pd.DataFrame(rows)
     table.insert(1, "Latin", table["word"].map(transliterate))
     return table.set_index("word")
@@ -77,11 +77,6 @@ def reading_table(words: str) -> pd.DataFrame:
         for reading in analyse(word)
     ]
     return pd.DataFrame(rows)
-
-
-def spaced(form: str) -> str:
-    """A form with hyphens before its suffixes: китап-тар-ым."""
-    return "-".join(segment(form))
 
 
 def _nominal(stem: str) -> tuple[Entry, ...]:

@@ -33,7 +33,7 @@ class CorpusSpec(Specification):
     text_column: str = "text"
     revision: str | None = None
     sha256: str | None = None
-    embedded_documents: int = Field(400, ge=10)
+    embedded_documents: int = Field(4000, ge=10)
     embedded_seed: int = 42
     language: str | None = "ba"
     """ISO 639-1 label that the identifier must give; null keeps every document."""

@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from bashkir_utils.corpus import identify
+from bashkir_utils.corpus.identify import confusion
 from bashkir_utils.language import PARALLEL
 
 
@@ -46,3 +47,12 @@ def test_it_says_which_languages_it_knows():
     assert identify.knows("ba")
     assert identify.knows("cv")
     assert not identify.knows("xx")
+
+
+def test_confusion_counts_texts_by_true_language_and_label():
+    sentence = PARALLEL[0]
+    table = confusion(
+        [("ru", "Сегодня очень хорошая погода, мы идём гулять."), ("en", sentence.english), ("ba", "123")]
+    )
+    assert table.loc["ru", "ru"] == table.loc["en", "en"] == table.loc["ba", "und"] == 1
+    assert table.to_numpy().sum() == 3

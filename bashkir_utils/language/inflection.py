@@ -1,6 +1,7 @@
-"""Nouns and verbs that the documents need, inflected by the rules of :mod:`.phonology`.
+"""Nouns, verbs and what people do to things, as values whose properties are their forms.
 
-Words are values whose properties are their forms, so that a template can say ``{village.loc}``.
+A template of :mod:`.genres` says ``{village.loc}`` or ``{deed.past_we}``. All forms come from the rules of
+:mod:`.morphology`; what is irregular about a word comes from the lexicon where the word is listed.
 
 Source: N. Poppe, Bashkir Manual, Indiana University, 1964 (declension, possessive suffixes, conjugation).
 """
@@ -8,9 +9,11 @@ Source: N. Poppe, Bashkir Manual, Indiana University, 1964 (declension, possessi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, reduce
 from typing import Literal
 
-from .morphology import Form
+from .lexicon import Entry, entries_of
+from .morphology import Form, inflect
 from .morphotactics import pattern_of
 
 Owner = Literal["noun", "owned.person", "owned.third"]
@@ -73,9 +76,21 @@ class Noun:
         """With the first person's possessive, -ым or -м."""
         return replace(self, form=self._with("P1SG"), before_vowel=None, owner="owned.person")
 
+    @property
+    def having(self) -> str:
+        """-лы: with such a thing."""
+        return self._with("PROP")
+
+    @property
+    def more(self) -> str:
+        """Comparative of an adjective, -ыраҡ and -раҡ."""
+        return self._form().add(pattern_of("adjective", "CMPR")).text
+
     def _with(self, tag: str) -> str:
-        form = Form(self.form, front=self.front, rounded=self.rounded, oblique=self.before_vowel)
-        return form.add(pattern_of(self.owner, tag)).text
+        return self._form().add(pattern_of(self.owner, tag)).text
+
+    def _form(self) -> Form:
+        return Form(self.form, front=self.front, rounded=self.rounded, oblique=self.before_vowel)
 
 
 @dataclass(frozen=True)
@@ -90,32 +105,72 @@ class Verb:
     @property
     def present(self) -> str:
         """Third person singular, -а after consonants (бара), -й after vowels (уҡый)."""
-        return self._with("PRS")
+        return self._with("PRS+3SG")
+
+    @property
+    def present_we(self) -> str:
+        """Present, first person plural."""
+        return self._with("PRS+1PL")
+
+    @property
+    def present_they(self) -> str:
+        """Present, third person plural."""
+        return self._with("PRS+3PL")
 
     @property
     def past(self) -> str:
         """Definite past, third person: барҙы, килде, китте, уҡыны."""
-        return self._with("PST")
+        return self._with("PST+3SG")
 
     @property
     def past_i(self) -> str:
         """Definite past, first person singular."""
-        return self._past("1SG")
+        return self._with("PST+1SG")
+
+    @property
+    def past_you(self) -> str:
+        """Definite past, second person singular."""
+        return self._with("PST+2SG")
 
     @property
     def past_we(self) -> str:
         """Definite past, first person plural."""
-        return self._past("1PL")
+        return self._with("PST+1PL")
 
     @property
     def past_they(self) -> str:
         """Definite past, third person plural."""
-        return self._past("3PL")
+        return self._with("PST+3PL")
 
     @property
     def perfect(self) -> str:
         """Indefinite past and participle, -ған."""
-        return self._with("PERF")
+        return self._with("PERF+3SG")
+
+    @property
+    def not_done(self) -> str:
+        """Negative participle, -маған."""
+        return self._with("NEG+PTCP_PST")
+
+    @property
+    def future_we(self) -> str:
+        """Definite future, first person plural."""
+        return self._with("FUT+1PL")
+
+    @property
+    def if_you(self) -> str:
+        """Conditional, second person singular: барһаң."""
+        return self._with("COND+2SG")
+
+    @property
+    def if_they(self) -> str:
+        """Conditional, third person singular: барһа."""
+        return self._with("COND+3SG")
+
+    @property
+    def after(self) -> str:
+        """-ғас: after somebody did it."""
+        return self._with("CVB_ANT")
 
     @property
     def converb(self) -> str:
@@ -132,8 +187,57 @@ class Verb:
         """Verbal noun, -ыу after consonants and -у after vowels: барыу, килеү, уҡыу, эшләү."""
         return Noun(self._with("VN"))
 
-    def _with(self, tag: str) -> str:
-        return Form(self.stem).add(pattern_of("verb", tag)).text
+    def _with(self, tags: str) -> str:
+        before, space, last = self.stem.rpartition(" ")
+        return before + space + _conjugated(last, tags)
 
-    def _past(self, person: str) -> str:
-        return Form(self.past).add(pattern_of("short", person)).text
+
+@dataclass(frozen=True)
+class Deed(Verb):
+    """A verb with what it is done to: күлдәк тек, sew a shirt."""
+
+    thing: Noun
+    """What is made, picked or bought; it is the last word before the verb."""
+
+    @property
+    def result(self) -> Noun:
+        """The thing after a participle, as in a relative clause: теккән күлдәк."""
+        verb = self.stem.rpartition(" ")[2]
+        return replace(self.thing, form=f"{_conjugated(verb, 'PTCP_PST')} {self.thing.form}", before_vowel=None)
+
+
+def listed_noun(phrase: str) -> Noun:
+    """A noun or a phrase, with what the lexicon says of its last word's irregularities."""
+    before, space, last = phrase.rpartition(" ")
+    entry = next((entry for entry in entries_of(last) if entry.pos in {"noun", "name", "place"}), None)
+    if entry is None:
+        return Noun(phrase)
+    oblique = entry.oblique and before + space + entry.oblique
+    return Noun(phrase, front=entry.front, rounded=entry.rounded, before_vowel=oblique)
+
+
+def noun_of(entry: Entry) -> Noun:
+    """An entry of the lexicon as a noun."""
+    return Noun(entry.stem, front=entry.front, rounded=entry.rounded, before_vowel=entry.oblique)
+
+
+def deed(phrase: str, verb: str) -> Deed:
+    """What the verb's stem does to the phrase's noun."""
+    return Deed(f"{phrase} {verb}", listed_noun(phrase))
+
+
+@cache
+def form_of(item: object, path: tuple[str, ...]) -> str:
+    """A form by its properties' names, remembered: ``form_of(noun, ("pl", "dat"))``."""
+    return str(reduce(getattr, path, item))
+
+
+@cache
+def _conjugated(stem: str, tags: str) -> str:
+    return inflect(_verb_entry(stem), tags)
+
+
+@cache
+def _verb_entry(stem: str) -> Entry:
+    listed = next((entry for entry in entries_of(stem) if entry.pos == "verb"), None)
+    return listed or Entry(stem, "verb", "")

@@ -1,7 +1,9 @@
 """The genres of generated documents."""
 
-from . import household, news, reference
-from .genre import Genre
+from . import household, lessons, news, people, reference, sayings
+from .genre import Genre, Person
+from .grammar import Mention, Scene, write
+from .switching import SWITCHED_SHARE, SWITCHING_GENRES, switch
 
 GENRES: tuple[Genre, ...] = (
     news.BUILDING,
@@ -11,15 +13,31 @@ GENRES: tuple[Genre, ...] = (
     household.FAMILY,
     reference.BEAST,
     household.DIALOGUE,
-    news.EVENT,
+    sayings.PROVERBS,
+    people.PORTRAIT,
     household.TALE,
     reference.BIOGRAPHY,
     household.SOUP,
     news.WARM_WEATHER,
+    people.SUMMER,
     reference.BROOK,
+    news.EVENT,
+    people.MUSEUM,
+    people.MARKET,
+    lessons.LESSON,
     news.HARVEST,
     household.JAM,
 )
 """In the order in which documents take their turns."""
 
-__all__ = ["GENRES", "Genre"]
+__all__ = [
+    "GENRES",
+    "SWITCHED_SHARE",
+    "SWITCHING_GENRES",
+    "Genre",
+    "Mention",
+    "Person",
+    "Scene",
+    "switch",
+    "write",
+]

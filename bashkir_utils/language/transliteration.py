@@ -21,15 +21,15 @@ LATIN = dict(
 )
 """The Latin signs of each letter but е, which is ye at the beginning of a word and after a vowel, and e elsewhere."""
 SOUNDS = {
-    "ә": "[æ] as in *cat*",
-    "ө": "[ø] as in French *feu*",
-    "ү": "[y] as in French *tu*",
-    "ғ": "[ʁ] as the r in French *rue*",
+    "ә": "[æ] as in “cat”",
+    "ө": "[ø] as in French “feu”",
+    "ү": "[y] as in French “tu”",
+    "ғ": "[ʁ] as the r in French “rue”",
     "ҡ": "[q], a k from far back in the mouth",
-    "ң": "[ŋ] as in *sing*",
-    "ҙ": "[ð] as in *this*",
-    "ҫ": "[θ] as in *thin*",
-    "һ": "[h] as in *hat*",
+    "ң": "[ŋ] as in “sing”",
+    "ҙ": "[ð] as in “this”",
+    "ҫ": "[θ] as in “thin”",
+    "һ": "[h] as in “hat”",
 }
 """How the nine letters sound that the Russian alphabet lacks (Poppe, Bashkir Manual, 1964)."""
 _VOWELS = BACK_VOWELS | FRONT_VOWELS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from .workspace import Workspace, recorded_folder
 
 if TYPE_CHECKING:
     from .corpus import Corpus
+    from .minimal_pairs import StudyPairs
     from .runs import Evaluation, Run
 
 INTERRUPTED = 130
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-language = typer.Typer(help="Bashkir word formation: check it against text.", no_args_is_help=True)
+language = typer.Typer(help="Bashkir itself: word formation checked against text, minimal pairs.", no_args_is_help=True)
 app.add_typer(language, name="language")
 ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Name of a profile, or path of a .yaml file.")]
 CorpusOption = Annotated[
@@ -70,15 +71,18 @@ def run(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
 
     A cell that fails is named and the others go on. Example: bashkir run --profile study --corpus texts.zip
     """
+    from .minimal_pairs import study_pairs
     from .runs import evaluate as score
     from .runs import obtain
 
     study, text, workspace = _prepare(profile, corpus)
+    pairs = study_pairs(text, study.minimal_pairs)
     failed = 0
     for cell in study.cells(text.fingerprint):
         try:
             found = obtain(cell, text, workspace)
             _report(found, score(found, text, study.evaluation, workspace))
+            _report_pairs(found, pairs, workspace)
         except BashkirError as error:
             failed += 1
             print(f"{cell.run_id}: failed: {error}", file=sys.stderr)
@@ -110,14 +114,16 @@ def evaluate(
     model: ModelOption = None,
     seed: SeedOption = None,
 ) -> None:
-    """Score one run of a study on the test documents; it is trained first where it has to be.
+    """Score one run of a study on the test documents and the minimal pairs; it is trained first where it has to be.
 
     Example: bashkir evaluate --method zero_shot --profile demo
     """
+    from .minimal_pairs import study_pairs
     from .runs import evaluate as score
 
     found, study, text, workspace = _obtain(profile, corpus, method, model, seed)
     _report(found, score(found, text, study.evaluation, workspace))
+    _report_pairs(found, study_pairs(text, study.minimal_pairs), workspace)
 
 
 @app.command()
@@ -158,6 +164,7 @@ def record(
 
     Example: bashkir record --profile study --corpus texts.zip
     """
+    from .pairs_report import collect_pairs
     from .report import record_study
     from .runs import evaluate as score
     from .runs import load_run
@@ -169,7 +176,8 @@ def record(
         raise RunError(f"no run of profile {profile} on this corpus is finished; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    record_study(study, text, found, scores, folder, remark=remark)
+    pairs = collect_pairs(study, text, found, workspace)
+    record_study(study, text, found, scores, folder, pairs=pairs, remark=remark)
     print(f"{len(found)} runs recorded in {folder}")
 
 
@@ -190,6 +198,28 @@ def check(
     print(found.report())
     if output:
         found.write(Path(output))
+
+
+@language.command()
+def pairs(
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    form: Annotated[
+        Literal["lm-eval", "dataset"],
+        typer.Option("--format", help="Tasks of lm-evaluation-harness, or a Hub dataset."),
+    ] = "lm-eval",
+    count: Annotated[int, typer.Option("--count", min=1, help="Pairs of each phenomenon.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn.")] = 42,
+) -> None:
+    """Write the minimal pairs for others: lm-evaluation-harness tasks, or parquet files with a card.
+
+    Example: bashkir language pairs tasks && lm_eval --include_path tasks --tasks bashkir_pairs --model hf …
+    """
+    from .language.pairs import all_pairs
+    from .pairs_export import write_dataset, write_harness_tasks
+
+    write = write_harness_tasks if form == "lm-eval" else write_dataset
+    made = all_pairs(count, seed)
+    print(f"{len(made):,} pairs written to {write(made, folder)}")
 
 
 def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace]:
@@ -214,6 +244,19 @@ def _obtain(
 def _report(run: Run, evaluation: Evaluation) -> None:
     bits = evaluation.summary["bits_per_byte"]
     print(f"{run.run_id}: {bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})", flush=True)
+
+
+def _report_pairs(run: Run, pairs: StudyPairs | None, workspace: Workspace) -> None:
+    """Accuracy on minimal pairs, by phenomenon; nothing where there are none."""
+    from .minimal_pairs import accuracy_by_phenomenon
+    from .runs import pair_scores
+
+    if pairs is None:
+        return
+    scores = pair_scores(run, pairs, workspace)
+    print(f"{run.run_id}: {scores['right'].mean():.1%} of {len(scores):,} minimal pairs right")
+    for name, row in accuracy_by_phenomenon(scores).iterrows():
+        print(f"  {name}: {row['accuracy']:.1%} ({row['low']:.1%} to {row['high']:.1%})", flush=True)
 
 
 def _minutes(seconds: float) -> str:

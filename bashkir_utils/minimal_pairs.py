@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,44 @@ from scipy.stats import norm
 from transformers import PreTrainedTokenizerBase
 
 from .adapt import AnyModel
+from .corpus import Corpus
+from .corpus.statistics import word_counts
 from .evaluation import score_documents
-from .language.pairs import MinimalPair
-from .study import EvaluationSpec
+from .language.pairs import MinimalPair, all_pairs
+from .study import EvaluationSpec, PairsSpec
+from .tokenization import sample_texts
 
 WINDOW = 512
 """Context in tokens; longer than any sentence of the pairs, even as single bytes, so that none is cut."""
+BASELINE_ORDERS: Mapping[str, int] = MappingProxyType({"character unigram": 1, "character 5-gram": 5})
+"""The character models that stand beside every language model, and the length of their n-grams."""
+
+
+@dataclass(frozen=True)
+class StudyPairs:
+    """The pairs that every run of a study scores, with the text that they were balanced by."""
+
+    pairs: tuple[MinimalPair, ...]
+    texts: tuple[str, ...]
+    """The first documents of the training split: they also train the character models."""
+    batch_size: int
+
+    @property
+    def word_counts(self) -> Counter[str]:
+        """How often each word of the texts occurs, in lower case."""
+        return word_counts(self.texts)
+
+
+def study_pairs(corpus: Corpus, spec: PairsSpec | None) -> StudyPairs | None:
+    """The minimal pairs for runs on a corpus; None where the profile asks for none or the corpus is not Bashkir.
+
+    Words are balanced by their frequencies in the first ``spec.reference_characters`` of the training split.
+    """
+    if spec is None or corpus.language != "ba":
+        return None
+    texts = tuple(sample_texts(corpus.split("train")["text"], spec.reference_characters))
+    pairs = all_pairs(spec.pairs, spec.seed, frequencies=word_counts(texts))
+    return StudyPairs(pairs, texts, spec.batch_size)
 
 
 @dataclass(frozen=True)
@@ -115,6 +148,14 @@ def score_pairs_by_characters(model: CharacterModel, pairs: Sequence[MinimalPair
         for sentences in ([pair.good for pair in pairs], [pair.bad for pair in pairs])
     )
     return _scores(pairs, good, bad)
+
+
+def score_baselines(asked: StudyPairs) -> dict[str, pd.DataFrame]:
+    """The table of :func:`score_pairs` for each model of ``BASELINE_ORDERS``, trained on the study's own text."""
+    return {
+        name: score_pairs_by_characters(train_characters(asked.texts, order), asked.pairs)
+        for name, order in BASELINE_ORDERS.items()
+    }
 
 
 def accuracy_by_phenomenon(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

@@ -102,6 +102,38 @@ class CorpusFacts(Recorded):
     counts: dict[str, Any]
 
 
+class PhenomenonAccuracy(Recorded):
+    """How many pairs of one phenomenon one scorer got right (0…1), with Wilson's interval."""
+
+    scorer: str
+    """A run's id, or the name of a character model."""
+    phenomenon: str
+    pairs: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class WordBalance(Recorded):
+    """How often the words occur in which the pairs of one phenomenon differ."""
+
+    phenomenon: str
+    good: float
+    """Median count of the right words in the reference text."""
+    bad: float
+    good_more_frequent: float
+    """Share of pairs whose right word is the more frequent; equal ones count half."""
+
+
+class PairResults(Recorded):
+    """The minimal pairs of a study under its runs and under character models."""
+
+    accuracies: tuple[PhenomenonAccuracy, ...]
+    words: tuple[WordBalance, ...]
+    reference_characters: int
+    """Of the text that counted the words and trained the character models."""
+
+
 class StudyRecord(Recorded):
     """All results of a study, as ``results.json`` holds them: no text of the corpus, no path of a machine."""
 
@@ -110,6 +142,8 @@ class StudyRecord(Recorded):
     corpus: CorpusFacts
     settings: dict[str, Any]
     rows: tuple[Result, ...]
+    pairs: PairResults | None = None
+    """None where the language is not Bashkir or no pairs were asked for."""
     remark: str = ""
     """What a reader must know of how the study was run; shown wherever its numbers are."""
 
@@ -140,8 +174,14 @@ class StudyReport:
         return float(self.record.settings["evaluation"]["confidence"])
 
 
-def collect(study: Study, corpus: Corpus, runs: Sequence[Run], evaluations: Sequence[Evaluation]) -> StudyReport:
-    """Bring runs and their evaluations (in the same order) into one report."""
+def collect(
+    study: Study,
+    corpus: Corpus,
+    runs: Sequence[Run],
+    evaluations: Sequence[Evaluation],
+    pairs: PairResults | None = None,
+) -> StudyReport:
+    """Bring runs and their evaluations (in the same order) into one report, with what they made of minimal pairs."""
     rows = tuple(_result(run, evaluation) for run, evaluation in zip(runs, evaluations, strict=True))
     record = StudyRecord(
         study=study.name,
@@ -151,6 +191,7 @@ def collect(study: Study, corpus: Corpus, runs: Sequence[Run], evaluations: Sequ
         ),
         settings=study.model_dump(mode="json", include={"training", "evaluation", "seeds"}),
         rows=rows,
+        pairs=pairs,
     )
     return StudyReport(record, pd.concat([_hashed(each) for each in evaluations], ignore_index=True))
 
@@ -172,6 +213,7 @@ def record_study(  # noqa: PLR0913
     evaluations: Sequence[Evaluation],
     folder: Path,
     *,
+    pairs: PairResults | None = None,
     remark: str = "",
 ) -> StudyReport:
     """Write a study's results into ``folder`` for the book to show beside live runs; an older record is replaced.
@@ -181,7 +223,7 @@ def record_study(  # noqa: PLR0913
     Raises:
         RunError: the folder cannot be written.
     """
-    collected = collect(study, corpus, runs, evaluations)
+    collected = collect(study, corpus, runs, evaluations, pairs)
     report = replace(collected, record=collected.record.model_copy(update={"remark": remark}))
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)

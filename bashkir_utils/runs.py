@@ -29,6 +29,7 @@ from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import ModelError, RunError
 from .language import PROMPTS
+from .minimal_pairs import StudyPairs, score_pairs
 from .models import load_folder, load_tokenizer
 from .packing import pack
 from .progress import quiet_libraries
@@ -161,6 +162,20 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
 
     _once(folder, run, workspace, write)
     return pd.read_parquet(folder / "continuations.parquet")
+
+
+def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFrame:
+    """Score the study's minimal pairs with a run, or load the scores; columns of ``minimal_pairs.score_pairs``."""
+    key = fingerprint([asdict(pair) for pair in asked.pairs])
+    folder = run.folder / "minimal_pairs" / key
+
+    def write(temporary: Path) -> None:
+        model, tokenizer = run.load(workspace)
+        scores = score_pairs(model, tokenizer, asked.pairs, asked.batch_size)
+        scores.to_parquet(temporary / "scores.parquet", index=False)
+
+    _once(folder, run, workspace, write)
+    return pd.read_parquet(folder / "scores.parquet")
 
 
 def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], None]) -> None:

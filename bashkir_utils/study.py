@@ -149,6 +149,17 @@ class GenerationSpec(Specification):
     seed: int = 42
 
 
+class PairsSpec(Specification):
+    """Which minimal pairs of Bashkir every run scores."""
+
+    pairs: int = Field(200, ge=1)
+    """Of each phenomenon."""
+    seed: int = 42
+    batch_size: int = Field(16, ge=1)
+    reference_characters: int = Field(4_000_000, ge=1)
+    """How much of the training split balances the frequencies of the words and trains the character models."""
+
+
 class RunSpec(Specification):
     """All that determines one run; its hash is the run's name."""
 
@@ -179,6 +190,8 @@ class Study(Specification):
     training: TrainingSpec
     evaluation: EvaluationSpec = EvaluationSpec()
     generation: GenerationSpec = GenerationSpec()
+    minimal_pairs: PairsSpec | None = PairsSpec()
+    """Null where the language is not Bashkir: the pairs are."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Study:

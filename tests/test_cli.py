@@ -45,6 +45,7 @@ def profile(folder: Path, **changes) -> str:
         "seeds": [1],
         "training": {"block_length": 32, "batch_size": 2, "tokens": 128, "validation_blocks": 1},
         "evaluation": {"max_bytes": 2000, "window": 32, "overlap": 8, "bootstrap_samples": 20},
+        "minimal_pairs": {"pairs": 1, "reference_characters": 20_000},
     }
     path = folder / "mine.yaml"
     path.write_text(yaml.safe_dump(content | changes))
@@ -119,6 +120,11 @@ BAD = {
     "no network": (lambda t: ["corpus", "-c", "hub:nobody/nothing"], "not cached and not to be had"),
     "bad commit": (lambda t: ["corpus", "-c", "github:a/b"], "expected github:owner/name@commit"),
     "unknown run": (lambda t: ["runs", "nothing"], "no run 'nothing'"),
+    "pairs into a folder that is there": (lambda t: ["language", "pairs", empty(t)], "empty exists already"),
+    "more pairs than there are": (
+        lambda t: ["language", "pairs", str(t / "new"), "--count", "100000"],
+        "different pairs; ask for fewer",
+    ),
     "nothing to record": (lambda t: ["record", "-p", profile(t)], "start with `bashkir run`"),
 }
 
@@ -146,6 +152,8 @@ def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
     code, out, _ = bashkir("run", "-p", path)
     assert code == 0
     assert out.count("bits per byte") == 3
+    assert out.count("of 25 minimal pairs right") == 3
+    assert out.count("  tense_adverb: ") == 3
     code, again, err = bashkir("run", "-p", path)
     assert (code, again) == (0, out)
     assert "autocast" not in err
@@ -176,6 +184,14 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     assert code == 0
     assert "3 runs recorded" in out
     assert list((tmp_path / "recorded").glob("mine-*/results.json"))
+
+
+@pytest.mark.parametrize(("form", "file"), [("lm-eval", "bashkir_pairs.yaml"), ("dataset", "README.md")])
+def test_minimal_pairs_are_written_for_others(form, file, bashkir, tmp_path):
+    code, out, _ = bashkir("language", "pairs", str(tmp_path / "out"), "--format", form, "--count", "2")
+    assert code == 0
+    assert "50 pairs written" in out
+    assert (tmp_path / "out" / file).is_file()
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -15,6 +15,8 @@ from safetensors import SafetensorError
 
 from bashkir_utils import runs
 from bashkir_utils.exceptions import ModelError, RunError, TokenizerError
+from bashkir_utils.language.pairs import generate_pairs
+from bashkir_utils.minimal_pairs import StudyPairs, score_pairs
 from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, ModelSpec, RunSpec
 from bashkir_utils.workspace import Workspace, read_json
 
@@ -136,6 +138,17 @@ def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
     assert {"prompt", "continuation", "kind", "gloss"} <= set(first.columns)
     monkeypatch.setattr(runs.generation, "generate", lambda *_: pytest.fail("generated twice"))
     pd.testing.assert_frame_equal(runs.generations(run, spec, workspace), first)
+
+
+def test_pairs_are_scored_by_the_adapted_model_and_kept(ask, text_corpus, workspace, monkeypatch):
+    pairs = StudyPairs(generate_pairs("person_agreement", 6), tuple(text_corpus.train), 4)
+    run, base = (runs.obtain(ask(method), text_corpus, workspace) for method in ("lora", "zero_shot"))
+    scores = runs.pair_scores(run, pairs, workspace)
+    expected = score_pairs(*run.load(workspace), pairs.pairs)
+    pd.testing.assert_frame_equal(scores, expected, rtol=1e-4)
+    assert not np.allclose(scores["good"], runs.pair_scores(base, pairs, workspace)["good"])
+    monkeypatch.setattr(runs, "score_pairs", None)
+    pd.testing.assert_frame_equal(runs.pair_scores(run, pairs, workspace), scores)
 
 
 def test_a_run_of_another_corpus_is_refused(ask, text_corpus, workspace):

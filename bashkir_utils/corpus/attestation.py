@@ -16,6 +16,7 @@ from ..language import Entry, analyse, core_paradigm, generate_documents, lexico
 from ..language.paradigm import CORE
 from ..study import Specification
 from ..workspace import write_json
+from .comparison import TextStatistics, measure_text
 from .identify import identify_many
 from .pipeline import Corpus
 
@@ -69,6 +70,8 @@ class LanguageCheck(Specification):
     stems: int
     attestation: Attestation
     coverage: Coverage
+    text: TextStatistics
+    """Of the test split, for comparison with other texts."""
     generated: int
     generated_bashkir: int
 
@@ -117,6 +120,7 @@ def check_language(corpus: Corpus) -> LanguageCheck:
         stems=sum(not entry.tags for entry in lexicon()),
         attestation=attestation(frequent_entries(counts, FREQUENT_STEMS), counts),
         coverage=coverage(test, SAMPLE_WORDS),
+        text=measure_text(test.tolist()),
         generated=len(generated),
         generated_bashkir=sum(label == "ba" for label, _ in identify_many(generated)),
     )

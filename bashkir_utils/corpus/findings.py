@@ -24,8 +24,8 @@ def introduce(corpus: Corpus) -> str:
     )
     if corpus.label.startswith("generated"):
         text += (
-            " This text was **generated** by templates written for this book: it shows how everything works, "
-            "and says little about real Bashkir. Give `CORPUS` a path to real text for that."
+            " This text was **generated** by a grammar and a lexicon written for this book: it shows how everything "
+            "works, and says little about real Bashkir. Give `CORPUS` a path to real text for that."
         )
     if not corpus.manifest.language_known:
         text += " The language asked for is **unknown to the identifier**, so no document was dropped for its language."
@@ -101,7 +101,7 @@ def summary(
     ]
     if corpus.label.startswith("generated"):
         lines.append(
-            "- These are counts of **generated** text; its vocabulary is that of its templates, and its "
+            "- These are counts of **generated** text; its vocabulary is that of its lexicon, and its "
             "exponents say nothing of Bashkir."
         )
     return "\n".join(lines)

@@ -116,8 +116,8 @@ def source_fingerprint(spec: CorpusSpec, workspace: Workspace) -> str:
 
 
 def cleaning_settings(spec: CorpusSpec) -> dict[str, Any]:
-    """All of ``spec`` but where the text is found."""
-    return spec.model_dump(mode="json", exclude={"source", "revision", "sha256"})
+    """All of ``spec`` but which text it is: the text's own hash says that."""
+    return spec.model_dump(mode="json", exclude={"source", "revision", "sha256", "embedded_documents", "embedded_seed"})
 
 
 def _embedded(spec: CorpusSpec) -> Source:

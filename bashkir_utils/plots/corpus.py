@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
+from ..corpus.comparison import CONTEXTS, TextStatistics
 from ..markup import visible_text
 from .style import OKABE_ITO, new_figure, styled
 
@@ -77,6 +78,19 @@ def plot_heaps(growths: Mapping[str, pd.DataFrame]) -> Figure:
             axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=_name(name))
         axis.set(xscale="log", yscale="log", xlabel="running words", ylabel="different words")
         axis.set_title("Growth of the vocabulary (Heaps' law)")
+        axis.legend()
+    return figure
+
+
+def plot_entropies(measured: Mapping[str, TextStatistics]) -> Figure:
+    """Bits per character against how many characters before are known, a line for each text."""
+    figure, (axis,) = new_figure(height=3.8)
+    with styled():
+        for index, (name, found) in enumerate(measured.items()):
+            axis.plot(CONTEXTS, found.entropies, linestyle=_LINES[index % 4], marker="o", label=_name(name))
+        axis.set(xlabel="characters known before", ylabel="entropy, bits per character", xticks=CONTEXTS)
+        axis.set_ylim(bottom=0)
+        axis.set_title("How much the next character surprises")
         axis.legend()
     return figure
 

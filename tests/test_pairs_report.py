@@ -1,0 +1,119 @@
+import pandas as pd
+import pytest
+from made_results import made, made_report
+
+from bashkir_utils import pairs_report, report
+from bashkir_utils.language.pairs import PHENOMENA
+from bashkir_utils.minimal_pairs import BASELINE_ORDERS, study_pairs
+from bashkir_utils.plots.pairs import pair_accuracies
+from bashkir_utils.report import PairResults, PhenomenonAccuracy, WordBalance
+from bashkir_utils.study import PairsSpec
+
+from conftest import TextCorpus
+
+EASY, HARD = "plural_harmony", "tense_adverb"
+SHARES = {"zero_shot": (0.5, 0.5), "full": (0.95, 0.9), "lora_r8": (0.97, 0.55), "qlora_r8": (0.96, 0.52)}
+SPELLING = {"character unigram": (0.6, 0.5), "character 5-gram": (0.92, 0.56)}
+
+
+def made_accuracies(scorer, shares):
+    rows = zip((EASY, HARD, "all"), (*shares, sum(shares) / 2), strict=True)
+    return [
+        PhenomenonAccuracy(
+            scorer=scorer, phenomenon=name, pairs=100, accuracy=share, low=share - 0.1, high=share + 0.05
+        )
+        for name, share in rows
+    ]
+
+
+@pytest.fixture
+def live(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path)
+    scorers = {run.run_id: SHARES[run.spec.method.name] for run in runs} | SPELLING
+    pairs = PairResults(
+        accuracies=tuple(row for scorer, shares in scorers.items() for row in made_accuracies(scorer, shares)),
+        words=(WordBalance(phenomenon=HARD, good=12, bad=9.5, good_more_frequent=0.625),),
+        reference_characters=1000,
+    )
+    return report.collect(study, corpus, runs, evaluations, pairs)
+
+
+def test_the_table_has_all_first_and_then_what_spelling_knows_least(live):
+    table = pairs_report.pairs_table(live)
+    assert list(table.index) == ["all", HARD, EASY]
+    assert list(table.columns) == ["zero shot", "full", "lora r8", "qlora r8", *BASELINE_ORDERS]
+    assert table.loc[HARD, "full"] == 0.9
+
+
+def test_what_spelling_solves_is_said_and_not_credited(live):
+    found = pairs_report.pairs_findings(live).replace("\\", "")
+    assert "90% or more right in 1 of 2 phenomena (plural harmony)" in found
+    # 0.9 - 0.1 > 0.56, and plural harmony does not count
+    assert (
+        "full is above what spelling tells, with its whole interval, in 1 of the other 1 phenomena: tense adverb"
+        in found
+    )
+    assert "lora r8 is in no other phenomenon clearly above what spelling tells" in found
+    assert "full 92% (82% to 98%)" in found
+
+
+def test_tables_name_what_is_wrong_and_how_frequent_the_words_are(live):
+    assert "100 of each phenomenon" in pairs_report.pairs_html(live)
+    assert PHENOMENA[HARD].difference[:20] in pairs_report.pairs_html(live)
+    assert all(text in pairs_report.balance_html(live) for text in ("9.5", "62%", "1,000 characters"))
+
+
+def test_a_study_without_pairs_says_so(tmp_path):
+    bare = made_report(tmp_path)
+    assert bare.record.pairs is None
+    assert pairs_report.pairs_table(bare).empty
+    assert "no minimal pairs" in pairs_report.pairs_html(bare)
+    assert pairs_report.balance_html(bare) == ""
+    assert "No minimal pairs" in pairs_report.pairs_findings(bare)
+
+
+def test_the_figure_marks_every_run_in_every_row(live):
+    (axes,) = pair_accuracies(live, "Made up").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["all", "tense adverb", "plural harmony"]
+    bars = {container.get_label(): container for container in axes.containers}
+    assert set(bars) >= {"zero shot", "full", "lora r8", "qlora r8"}
+    assert list(bars["full"].lines[0].get_xdata()) == pytest.approx([0.925, 0.9, 0.95])
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([0.74, 0.56, 0.92])
+
+
+def test_pairs_survive_recording(live, tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path / "runs")
+    report.record_study(study, corpus, runs, evaluations, tmp_path / "book" / "x", pairs=live.record.pairs)
+    (again,) = report.load_recorded(tmp_path / "book")
+    assert again.record.pairs == live.record.pairs
+
+
+def test_words_are_balanced_by_the_studys_own_text(text_corpus):
+    asked = study_pairs(text_corpus, PairsSpec(pairs=2, reference_characters=500))
+    assert asked.texts == tuple(text_corpus.train[: len(asked.texts)])
+    assert sum(map(len, asked.texts[:-1])) <= 500
+    assert len(asked.pairs) == 2 * len(PHENOMENA)
+
+
+def test_other_languages_and_profiles_without_pairs_have_none(text_corpus):
+    chuvash = TextCorpus(text_corpus.train, text_corpus.validation, text_corpus.test, language="cv")
+    assert study_pairs(chuvash, PairsSpec()) is None
+    assert study_pairs(text_corpus, None) is None
+
+
+def test_real_runs_are_scored_once_with_the_character_models(text_corpus, workspace, tiny, monkeypatch):
+    from made_results import study
+
+    from bashkir_utils import runs
+    from bashkir_utils.study import ZERO_SHOT, RunSpec
+
+    asked = study(minimal_pairs={"pairs": 1})
+    spec = RunSpec(model=tiny, method=ZERO_SHOT, seed=0, training=None, corpus=text_corpus.fingerprint)
+    run = runs.obtain(spec, text_corpus, workspace)
+    found = pairs_report.collect_pairs(asked, text_corpus, [run], workspace)
+    table = pd.DataFrame([row.model_dump() for row in found.accuracies])
+    assert set(table["scorer"]) == {run.run_id, *BASELINE_ORDERS}
+    assert table.groupby("scorer").size().tolist() == [len(PHENOMENA) + 1] * 3
+    assert table[table["phenomenon"] == "all"]["pairs"].tolist() == [len(PHENOMENA)] * 3
+    monkeypatch.setattr(runs, "score_pairs", None)
+    assert pairs_report.collect_pairs(asked, text_corpus, [run], workspace) == found

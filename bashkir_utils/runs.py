@@ -31,7 +31,7 @@ from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import MemoryLimitError, ModelError, RunError
 from .language import PROMPTS
-from .models import load_folder, load_tokenizer
+from .models import load_folder, load_tokenizer, location
 from .packing import pack
 from .processes import from_first, launched
 from .progress import quiet_libraries
@@ -227,6 +227,9 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     launch = launched()
     if launch.sharded and spec.method.kind == "qlora":
         raise RunError(f"run {spec.run_id}: FSDP does not spread 4-bit weights; launch qlora with DDP")
+    if launch.first:
+        location(spec.model, workspace)
+    from_first(True)  # weights that need converting are converted by the first process, with nobody beside it
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model, workspace)
     check_round_trip(_checkable(spec, tokenizer))

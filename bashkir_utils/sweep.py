@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ from .study import EvaluationSpec, RunSpec, Specification, Study
 from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
 
 ORDERS = ".orders"
+CONNECTION_SECONDS = 10
 LOST_WORKER_RETRIES = 5
 """How often a cell is started again after its machine or process vanished; each time it goes on from a checkpoint."""
 
@@ -182,7 +184,7 @@ def run_on_ray(planned: Plan, address: str, resources: Resources) -> Iterator[Ou
         available = min(1, ray.cluster_resources().get("GPU", 0))
         asked = resources if resources.gpus is not None else resources.model_copy(update={"gpus": available})
         _warn_if_too_large(ray, asked)
-        work = ray.remote(_work).options(
+        remote = ray.remote(
             num_cpus=asked.cpus,
             num_gpus=asked.gpus,
             memory=asked.memory_bytes,
@@ -190,6 +192,7 @@ def run_on_ray(planned: Plan, address: str, resources: Resources) -> Iterator[Ou
             # a process of its own for each cell: all its memory is free again, and peaks are the cell's
             max_calls=1,
         )
+        work = remote(_work)
         tasks = {work.remote(order.model_dump_json()): order.cell.run_id for order in planned.orders(asked)}
         while tasks:
             (done, *_), _ = ray.wait(list(tasks))
@@ -233,13 +236,21 @@ def _ray() -> ModuleType:
 @contextlib.contextmanager
 def _connected(ray: ModuleType, address: str) -> Iterator[None]:
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=True)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise SweepError(f"no Ray cluster at {address!r}: start one with `ray start --head`") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fail within seconds where nothing listens at host:port; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), timeout=CONNECTION_SECONDS).close()
 
 
 def _warn_if_too_large(ray: ModuleType, asked: Resources) -> None:

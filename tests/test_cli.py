@@ -13,7 +13,7 @@ from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "train", "evaluate", "corpus", "runs", "record")
+VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "record")
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 

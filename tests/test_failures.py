@@ -26,7 +26,7 @@ def failing(monkeypatch, error):
 
 def test_memory_that_is_not_there_is_told_from_other_errors(spec, text_corpus, workspace, monkeypatch):
     monkeypatch.setattr(runs, "train", lambda *_: torch.empty(1 << 50))
-    with pytest.raises(MemoryLimitError, match="^out of memory at run tiny-llama"):
+    with pytest.raises(MemoryLimitError, match=r"^out of memory at run tiny-llama"):
         runs.obtain(spec, text_corpus, workspace)
     found = failures.find(spec.run_id, workspace)
     assert found.reason is Reason.OUT_OF_MEMORY

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .exceptions import BashkirError, RunError
+from .exceptions import BashkirError, RunError, SweepError
+from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
 
 if TYPE_CHECKING:
     from .corpus import Corpus
+    from .evaluation import Interval
     from .minimal_pairs import StudyPairs
     from .runs import Evaluation, Run
+    from .sweep import Outcome, Resources
 
 INTERRUPTED = 130
+LAUNCHABLE = ("train", "cell")
+"""The verbs that several processes of one ``accelerate launch`` can do together."""
 app = typer.Typer(
     name="bashkir",
     help="Adapt language models to Bashkir, or to your language. Each verb's help holds an example.",
@@ -52,6 +58,12 @@ def main() -> None:
         raise
 
 
+@app.callback()
+def _check_launch(context: typer.Context) -> None:
+    if launched().processes > 1 and context.invoked_subcommand not in LAUNCHABLE:
+        raise RunError(f"accelerate launch is for `bashkir train`, not for `bashkir {context.invoked_subcommand}`")
+
+
 @app.command()
 def build(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
     """Run the notebooks that changed and build the pages.
@@ -71,23 +83,60 @@ def run(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
 
     A cell that fails is named and the others go on. Example: bashkir run --profile study --corpus texts.zip
     """
-    from .minimal_pairs import study_pairs
-    from .runs import evaluate as score
-    from .runs import obtain
+    from .sweep import everything, run_here
 
     study, text, workspace = _prepare(profile, corpus)
-    pairs = study_pairs(text, study.minimal_pairs)
-    failed = 0
-    for cell in study.cells(text.fingerprint):
-        try:
-            found = obtain(cell, text, workspace)
-            _report(found, score(found, text, study.evaluation, workspace))
-            _report_pairs(found, pairs, workspace)
-        except BashkirError as error:
-            failed += 1
-            print(f"{cell.run_id}: failed: {error}", file=sys.stderr)
-    if failed:
-        raise RunError(f"{failed} of {len(study.cells(text.fingerprint))} runs failed, see above")
+    _check(_follow(run_here(everything(study, text, workspace), text)), len(study.cells(text.fingerprint)))
+
+
+@app.command()
+def sweep(  # noqa: PLR0913, PLR0917
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    ray: Annotated[str | None, typer.Option("--ray", help="Address of a Ray cluster: auto, or host:port.")] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option("--gpus-per-cell", min=0, help="On Ray; more than 1 goes through accelerate launch."),
+    ] = None,
+    cpus: Annotated[float, typer.Option("--cpus-per-cell", min=0, help="On Ray: cores set aside for a cell.")] = 1,
+    memory: Annotated[
+        float | None, typer.Option("--memory-per-cell", min=0, help="On Ray: main memory set aside for a cell, in GB.")
+    ] = None,
+    accelerate_config: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, resolve_path=True, help="For cells of several GPUs, e.g. FSDP."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="model/method/seed, with * for anything; may be repeated.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Run at most so many cells.")] = None,
+) -> None:
+    """Run the cells of a study that are not in the store yet, here or on a Ray cluster; failed ones are tried again.
+
+    Several sweeps may share a store: each takes cells that no other works on. For Ray, BASHKIR_HOME must be on a file
+    system that every machine sees. Example: bashkir sweep --profile paper --ray auto --gpus-per-cell 1
+    """
+    from .sweep import plan, run_here, run_on_ray, table
+
+    asked = _resources(ray, gpus, cpus, memory, accelerate_config)
+    study, text, workspace = _prepare(profile, corpus)
+    planned = plan(study, text, workspace, only=only or (), limit=limit)
+    outcomes = _follow(run_here(planned, text) if ray is None else run_on_ray(planned, ray, asked))
+    print(table(planned, outcomes).to_string(index=False))
+    _check(outcomes, len(planned.cells))
+
+
+@app.command(hidden=True)
+def cell(order: Path) -> None:
+    """Train the cell that a sweep wrote down; what the sweep launches when a cell has several GPUs."""
+    from . import corpus as corpora
+    from .runs import obtain
+    from .sweep import Order
+
+    asked = Order.model_validate_json(order.read_text(encoding="utf-8"))
+    workspace = Workspace(Path(asked.home))
+    obtain(asked.cell, corpora.load(asked.cell.corpus, workspace), workspace)
+    leave()
 
 
 @app.command()
@@ -100,10 +149,13 @@ def train(
 ) -> None:
     """Train one run of a study, resume it, or find it finished.
 
-    Example: bashkir train --method lora_r8 --profile demo
+    Over several GPUs: accelerate launch --multi_gpu --num_processes 4 -m bashkir_utils train …, with the same batch a
+    step. Example: bashkir train --method lora_r8 --profile demo
     """
     found, _, _, _ = _obtain(profile, corpus, method, model, seed)
-    print(f"{found.run_id}: {found.record['trainable_parameters']:,} parameters trained")
+    if launched().first:
+        print(f"{found.run_id}: {found.record['trainable_parameters']:,} parameters trained")
+    leave()
 
 
 @app.command()
@@ -140,10 +192,11 @@ def corpus(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None
 
 @app.command()
 def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.")] = None) -> None:
-    """List the finished runs of the store, or show one.
+    """List the finished and the failed runs of the store, or show one.
 
     Example: bashkir runs
     """
+    from .failures import list_failures
     from .runs import list_runs, load_run
 
     workspace = Workspace.find()
@@ -152,6 +205,8 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
         return
     for found in list_runs(workspace):
         print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}")
+    for failure in list_failures(workspace):
+        print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
 
 
 @app.command()
@@ -241,9 +296,52 @@ def _obtain(
     return obtain(spec, text, workspace), study, text, workspace
 
 
+def _resources(
+    ray: str | None, gpus: float | None, cpus: float, memory: float | None, accelerate_config: Path | None
+) -> Resources:
+    """What a cell asks of a cluster; in this process there is nothing to ask of."""
+    from .sweep import Resources
+
+    if ray is None and (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):
+        raise SweepError("--gpus-per-cell, --cpus-per-cell, --memory-per-cell and --accelerate-config go with --ray")
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise SweepError(f"--gpus-per-cell {gpus:g}: more than one must be a whole number")
+    if accelerate_config is not None and (gpus or 0) < 2:
+        raise SweepError("--accelerate-config goes with --gpus-per-cell 2 or more")
+    return Resources(
+        gpus=gpus,
+        cpus=cpus,
+        memory_bytes=None if memory is None else round(memory * 1e9),
+        accelerate_config=None if accelerate_config is None else str(accelerate_config),
+    )
+
+
+def _follow(results: Iterator[Outcome]) -> list[Outcome]:
+    """Say what becomes of each cell as it does."""
+    outcomes = []
+    for outcome in results:
+        outcomes.append(outcome)
+        if outcome.bits_per_byte is None:
+            print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr, flush=True)
+        else:
+            _say(outcome.run_id, outcome.bits_per_byte)
+            if outcome.pairs_right is not None:
+                print(f"{outcome.run_id}: {outcome.pairs_right:.1%} of the minimal pairs right", flush=True)
+    return outcomes
+
+
+def _check(outcomes: list[Outcome], cells: int) -> None:
+    """Raise RunError if a cell failed."""
+    if failed := sum(outcome.state == "failed" for outcome in outcomes):
+        raise RunError(f"{failed} of {cells} runs failed, see above; they are tried again when you ask again")
+
+
 def _report(run: Run, evaluation: Evaluation) -> None:
-    bits = evaluation.summary["bits_per_byte"]
-    print(f"{run.run_id}: {bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})", flush=True)
+    _say(run.run_id, evaluation.summary["bits_per_byte"])
+
+
+def _say(run_id: str, bits: Interval) -> None:
+    print(f"{run_id}: {bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})", flush=True)
 
 
 def _report_pairs(run: Run, pairs: StudyPairs | None, workspace: Workspace) -> None:

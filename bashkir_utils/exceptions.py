@@ -35,5 +35,17 @@ class RunError(BashkirError):
     """A run could not be trained, evaluated, stored or found."""
 
 
+class MemoryLimitError(RunError):
+    """A run needs more memory than the machine has."""
+
+
+class DivergenceError(RunError):
+    """The training loss stopped being a finite number."""
+
+
+class SweepError(BashkirError):
+    """A sweep cannot start: no such cells, no Ray, or no cluster."""
+
+
 class BookError(BashkirError):
     """A notebook failed or the book did not build."""

@@ -23,6 +23,7 @@ from transformers import (
 from .exceptions import DownloadError, ModelError
 from .packaged import SMOLLM2_PACKAGE, smollm2_gguf
 from .packing import END_OF_TEXT
+from .processes import launched
 from .progress import quiet_libraries
 from .study import ModelSpec
 from .tokenization import gguf_tokenizer
@@ -54,8 +55,8 @@ def quantisation_config() -> BitsAndBytesConfig:
 
 
 def device() -> torch.device:
-    """The first CUDA device, or the processor."""
-    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    """The CUDA device of this process, which is the first one unless a launcher says otherwise, or the processor."""
+    return torch.device(f"cuda:{launched().local_rank}" if torch.cuda.is_available() else "cpu")
 
 
 def load_model(
@@ -83,12 +84,17 @@ def load_folder(
                 revision=revision,
                 dtype=dtype,
                 quantization_config=quantisation_config() if quantised else None,
-                device_map={"": str(device())},
+                device_map=_placement(),
                 use_safetensors=True,
                 trust_remote_code=False,
             )
     except (OSError, ValueError) as error:
         raise _load_error(name, where, error) from error
+
+
+def _placement() -> dict[str, str] | None:
+    """Everything on this process's device; weights that FSDP will spread stay in main memory until it does."""
+    return None if launched().sharded else {"": str(device())}
 
 
 def load_tokenizer(spec: ModelSpec, workspace: Workspace) -> PreTrainedTokenizerBase:

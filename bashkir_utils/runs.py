@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -23,24 +25,27 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from . import generation, provenance
+from . import failures, generation, provenance
 from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
-from .exceptions import ModelError, RunError
+from .exceptions import MemoryLimitError, ModelError, RunError
 from .language import PROMPTS
 from .minimal_pairs import StudyPairs, score_pairs
-from .models import load_folder, load_tokenizer
+from .models import load_folder, load_tokenizer, location
 from .packing import pack
+from .processes import from_first, launched
 from .progress import quiet_libraries
 from .study import EvaluationSpec, GenerationSpec, RunSpec
 from .tokenization import Tokenizer, check_round_trip, from_transformers
-from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, train
+from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, last_step, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
-PARTIAL, LOCKS = ".partial", ".locks"
+PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
 FULL_DISK_SIGNS = ("No space left", "os error 28", "file write failed", "unexpected pos", "iostream error")
 """What safetensors and torch say when a write was cut short."""
+FULL_MEMORY_SIGNS = ("can't allocate memory", "out of memory")
+"""What torch's allocators say where they raise no OutOfMemoryError."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,9 @@ class Evaluation:
 def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
     """The finished run of that specification: loaded, resumed or trained.
 
+    The processes of one ``accelerate launch`` call this together; the first holds the lock and writes. A failure is
+    recorded in the store (``failures``) until the run succeeds.
+
     Raises:
         RunError: the disk is full, the loss diverged, or the corpus is not the one that the specification names.
     """
@@ -100,9 +108,10 @@ def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
         raise RunError(f"run {spec.run_id} is for corpus {spec.corpus}, not {corpus.fingerprint}")
     folder = workspace.runs / spec.run_id
     with _lock(workspace, spec.run_id):
-        if not folder.is_dir():
-            with _exhausted(f"run {spec.run_id}"):
+        if from_first(not folder.is_dir()):
+            with failures.recorded(spec.run_id, workspace), _exhausted(f"run {spec.run_id}"):
                 _make(spec, corpus, workspace)
+        from_first(True)  # nobody reads before the first process has written
     return load_run(spec.run_id, workspace)
 
 
@@ -134,8 +143,10 @@ def list_runs(workspace: Workspace) -> list[Run]:
 
 def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace) -> Evaluation:
     """Score the test documents with a run; what was scored before with the same settings is loaded."""
-    folder = run.folder / "evaluation" / fingerprint([spec.model_dump(mode="json"), corpus.fingerprint])
-    _once(folder, run, workspace, lambda temporary: _score(run, corpus, spec, workspace, temporary))
+    folder = _scores_folder(run.run_id, corpus.fingerprint, spec, workspace)
+    if not folder.is_dir():
+        with failures.recorded(run.run_id, workspace):
+            _once(folder, run, workspace, lambda temporary: _score(run, corpus, spec, workspace, temporary))
     stored = read_json(folder / "summary.json")
     return Evaluation(
         run_id=run.run_id,
@@ -144,6 +155,30 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
         words=pd.read_parquet(folder / "words.parquet"),
         provenance=stored["provenance"],
     )
+
+
+def is_complete(cell: RunSpec, spec: EvaluationSpec, pairs: StudyPairs | None, workspace: Workspace) -> bool:
+    """Whether the run of that specification is in the store, scored with those settings and on those minimal pairs."""
+    scored = _scores_folder(cell.run_id, cell.corpus, spec, workspace).is_dir()
+    return scored and (pairs is None or _pairs_folder(cell.run_id, pairs, workspace).is_dir())
+
+
+def is_busy(run_id: str, workspace: Workspace) -> bool:
+    """Whether another process works on that run at this moment."""
+    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _scores_folder(run_id: str, corpus: str, spec: EvaluationSpec, workspace: Workspace) -> Path:
+    return workspace.runs / run_id / "evaluation" / fingerprint([spec.model_dump(mode="json"), corpus])
 
 
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
@@ -166,16 +201,21 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
 
 def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFrame:
     """Score the study's minimal pairs with a run, or load the scores; columns of ``minimal_pairs.score_pairs``."""
-    key = fingerprint([asdict(pair) for pair in asked.pairs])
-    folder = run.folder / "minimal_pairs" / key
+    folder = _pairs_folder(run.run_id, asked, workspace)
 
     def write(temporary: Path) -> None:
         model, tokenizer = run.load(workspace)
         scores = score_pairs(model, tokenizer, asked.pairs, asked.batch_size)
         scores.to_parquet(temporary / "scores.parquet", index=False)
 
-    _once(folder, run, workspace, write)
+    if not folder.is_dir():
+        with failures.recorded(run.run_id, workspace):
+            _once(folder, run, workspace, write)
     return pd.read_parquet(folder / "scores.parquet")
+
+
+def _pairs_folder(run_id: str, asked: StudyPairs, workspace: Workspace) -> Path:
+    return workspace.runs / run_id / "minimal_pairs" / fingerprint([asdict(pair) for pair in asked.pairs])
 
 
 def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], None]) -> None:
@@ -205,11 +245,18 @@ def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace,
 
 def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     """Train if there is something to train, then write the run under its name in one move."""
+    launch = launched()
+    if launch.sharded and spec.method.kind == "qlora":
+        raise RunError(f"run {spec.run_id}: FSDP does not spread 4-bit weights; launch qlora with DDP")
+    if launch.first:
+        location(spec.model, workspace)
+    from_first(True)  # weights that need converting are converted by the first process, with nobody beside it
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model, workspace)
     check_round_trip(_checkable(spec, tokenizer))
     precision = choose_precision(spec.training.precision if spec.training else "auto", spec.method)
-    print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
+    if launch.first:
+        print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
     model = adapt(load_base(spec.model, spec.method, precision, workspace), spec.method)
     record = _record(spec, corpus, model, precision.reason)
     partial = workspace.runs / PARTIAL / spec.run_id
@@ -217,19 +264,46 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
     if spec.training is not None:
         _check_context(model, spec.training.block_length, "training.block_length")
         data = _data(spec, corpus, tokenizer)
+        # FSDP's checkpoints are of another form
+        checkpoints = partial / "sharded" if launch.sharded else partial
         with _checkpoints(partial):
-            result = train(model, data, spec, precision, partial)
+            record["attempts"] = _note_attempt(partial, last_step(checkpoints)) if launch.first else []
+            result = train(model, data, spec, precision, checkpoints)
         record |= _costs(result, data)
+    if launch.first:
+        _write(spec, _Made(model, tokenizer, record, result), workspace)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A run that is not written yet."""
+
+    model: AnyModel
+    tokenizer: PreTrainedTokenizerBase
+    record: dict[str, Any]
+    result: TrainingResult | None
+
+
+def _write(spec: RunSpec, made: _Made, workspace: Workspace) -> None:
     for stale in workspace.runs.glob(f".{spec.run_id}.*"):
         shutil.rmtree(stale)
     with atomic_directory(workspace.runs / spec.run_id) as folder:
-        if result is not None:
-            result.curve.to_parquet(folder / "curve.parquet", index=False)
-            _save_weights(model, tokenizer, spec, record, folder)
-        write_json(folder / "record.json", record)
+        if made.result is not None:
+            made.result.curve.to_parquet(folder / "curve.parquet", index=False)
+            _save_weights(spec, made, made.result.weights, folder)
+        write_json(folder / "record.json", made.record)
         write_json(folder / "spec.json", spec.model_dump(mode="json"))
-        write_text(folder / "README.md", model_card(spec, record))
-    shutil.rmtree(partial, ignore_errors=True)
+        write_text(folder / "README.md", model_card(spec, made.record))
+
+
+def _note_attempt(partial: Path, from_step: int) -> list[dict[str, Any]]:
+    """Every start of this run's training, with this one: which process, when, from which step."""
+    path = partial / ATTEMPTS
+    own = {"date": provenance.now(), "host": platform.node(), "process": os.getpid(), "from_step": from_step}
+    attempts = [*(read_json(path) if path.is_file() else []), own]
+    write_json(path, attempts)
+    return attempts
 
 
 def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> TrainingData:
@@ -291,25 +365,25 @@ def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
         "rss_before_bytes": result.rss_before_bytes,
         "peak_gpu_bytes": result.peak_gpu_bytes,
         "resumed_from_step": result.resumed_from_step,
+        "processes": result.processes,
         "final_validation_loss": float(last.iloc[-1]) if len(last) else None,
     }
 
 
-def _save_weights(
-    model: AnyModel, tokenizer: PreTrainedTokenizerBase, spec: RunSpec, record: dict[str, Any], folder: Path
-) -> None:
+def _save_weights(spec: RunSpec, made: _Made, weights: dict[str, torch.Tensor] | None, folder: Path) -> None:
     """Weights or adapter, tokenizer and card; an adapter names its base as the profile does, not by a path."""
+    model = made.model
     part = folder / ("model" if spec.method.kind == "full" else "adapter")
     with quiet_libraries():
         if isinstance(model, PeftModel):
             for config in model.peft_config.values():
                 config.base_model_name_or_path = spec.model.source.removeprefix("hub:")
             # no vocabulary is changed, so peft need not look the base model up to compare
-            model.save_pretrained(str(part), save_embedding_layers=False)
+            model.save_pretrained(str(part), state_dict=weights, save_embedding_layers=False)
         else:
-            model.save_pretrained(str(part))
-    tokenizer.save_pretrained(part)
-    write_text(part / "README.md", model_card(spec, record))
+            model.save_pretrained(str(part), state_dict=weights)
+    made.tokenizer.save_pretrained(part)
+    write_text(part / "README.md", model_card(spec, made.record))
 
 
 def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
@@ -342,7 +416,10 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _lock(workspace: Workspace, run_id: str) -> Iterator[None]:
-    """One process at a time works on a run; the others say that they wait."""
+    """One process (or launch of several) at a time works on a run; the others say that they wait."""
+    if not launched().first:
+        yield
+        return
     path = workspace.runs / LOCKS / f"{run_id}.lock"
     with _exhausted("the run store"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -376,11 +453,17 @@ def _exhausted(what: str) -> Iterator[None]:
         with disk_errors(what, RunError):
             yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunError(
-            f"out of memory at {what}; lower batch_size (and raise gradient_accumulation), set gradient_checkpointing, "
-            "or choose a smaller model"
-        ) from error
+        raise _out_of_memory(what) from error
     except (SafetensorError, RuntimeError) as error:
+        if any(sign in str(error) for sign in FULL_MEMORY_SIGNS):
+            raise _out_of_memory(what) from error
         if any(sign in str(error) for sign in FULL_DISK_SIGNS):
             raise RunError(f"cannot write {what}: no space left on device; free some space and run again") from error
         raise
+
+
+def _out_of_memory(what: str) -> MemoryLimitError:
+    return MemoryLimitError(
+        f"out of memory at {what}; lower batch_size (and raise gradient_accumulation), set gradient_checkpointing, "
+        "or choose a smaller model"
+    )

@@ -8,6 +8,7 @@ import math
 import shutil
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,9 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from .adapt import AnyModel, Precision
-from .exceptions import RunError
+from .exceptions import DivergenceError, RunError
 from .packing import PackedBlocks
+from .processes import from_all, from_first, launched
 from .progress import Progress, quiet_libraries
 from .study import RunSpec, TrainingSpec
 
@@ -51,9 +53,13 @@ class TrainingResult:
     train_seconds: float
     """``wall_seconds`` less the time spent on validation; writing checkpoints counts."""
     peak_rss_bytes: int
+    """Of the process that needed most, as are the two that follow."""
     rss_before_bytes: int
     peak_gpu_bytes: int
     resumed_from_step: int
+    processes: int
+    weights: dict[str, torch.Tensor] | None
+    """All weights, in the first process, where FSDP spread them; None where the model holds them."""
 
 
 class PeakMemory:
@@ -87,7 +93,7 @@ class PeakMemory:
 class _Reporter(TrainerCallback):
     """Writes the seconds of training into the log that checkpoints keep, and reports progress in tokens."""
 
-    def __init__(self, progress: Progress, tokens_per_step: int) -> None:
+    def __init__(self, progress: Progress | None, tokens_per_step: int) -> None:
         self._progress, self._tokens_per_step = progress, tokens_per_step
         self._begun, self._before, self._step = time.monotonic(), 0.0, 0
 
@@ -101,7 +107,8 @@ class _Reporter(TrainerCallback):
             control.should_training_stop = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._progress.advance((state.global_step - self._step) * self._tokens_per_step)
+        if self._progress is not None:
+            self._progress.advance((state.global_step - self._step) * self._tokens_per_step)
         self._step = state.global_step
 
 
@@ -120,36 +127,61 @@ def blocks_wanted(spec: TrainingSpec) -> int | None:
     return step_count(spec, 0) * spec.batch_size * spec.gradient_accumulation
 
 
+def device_batch(spec: TrainingSpec, processes: int) -> tuple[int, int]:
+    """Blocks a process takes at once, and how often before a step, so that every step sees as many as with one process.
+
+    Raises:
+        RunError: the blocks of a step cannot be dealt out evenly.
+    """
+    blocks = spec.batch_size * spec.gradient_accumulation
+    if blocks % processes:
+        raise RunError(f"a step of {blocks} blocks cannot be dealt out to {processes} processes: take a divisor of it")
+    share = blocks // processes
+    at_once = _largest_divisor(share, spec.batch_size)
+    return at_once, share // at_once
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return max(divisor for divisor in range(1, limit + 1) if number % divisor == 0)
+
+
 def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precision, folder: Path) -> TrainingResult:
     """Train ``model`` in place, from the newest whole checkpoint under ``folder`` if there is one.
 
     Raises:
-        RunError: the loss stopped being a number.
+        DivergenceError: the loss stopped being a number.
+        RunError: the batch cannot be dealt out to the processes.
     """
-    spec = _budget(run)
+    spec, launch = _budget(run), launched()
     steps = step_count(spec, len(data.train))
     tokens_per_step = spec.batch_size * spec.gradient_accumulation * spec.block_length
-    checkpoint = newest_checkpoint(folder)
-    begun = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+    begun = from_first(last_step(folder) if launch.first else 0)
+    title, total = f"training {run.run_id}", (steps - begun) * tokens_per_step
     with (
-        Progress(f"training {run.run_id}", total=(steps - begun) * tokens_per_step, unit="tokens") as progress,
+        Progress(title, total=total, unit="tokens") if launch.first else nullcontext() as progress,
         PeakMemory() as memory,
         quiet_libraries(),
     ):
         trainer = _QuietTrainer(
             model=model,
-            args=_arguments(run, steps, precision, folder),
+            args=_arguments(run, steps, precision, folder, len(data.validation)),
             train_dataset=data.train,
             eval_dataset=data.validation,
             callbacks=[_Reporter(progress, tokens_per_step)],
         )
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{begun}") if begun else None)
     history = trainer.state.log_history
     curve = _curve(history, tokens_per_step, data)
     if not all(map(_finite, history)):
-        raise RunError("the training loss is not a finite number: lower the learning rate or use precision: fp32")
+        raise DivergenceError(
+            "the training loss is not a finite number: lower the learning rate or use precision: fp32"
+        )
     tokens = steps * tokens_per_step
     wall = max((entry.get("seconds", 0.0) for entry in history), default=0.0)
+    gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    peak_rss, rss_before, peak_gpu = map(
+        max, zip(*from_all([memory.peak_bytes, memory.before_bytes, gpu]), strict=True)
+    )
     return TrainingResult(
         curve=curve,
         steps=steps,
@@ -157,10 +189,12 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
         bytes_seen=round(tokens * data.train.bytes_per_token),
         wall_seconds=wall,
         train_seconds=wall - sum(entry.get("eval_runtime", 0.0) for entry in history),
-        peak_rss_bytes=memory.peak_bytes,
-        rss_before_bytes=memory.before_bytes,
-        peak_gpu_bytes=torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
+        peak_rss_bytes=peak_rss,
+        rss_before_bytes=rss_before,
+        peak_gpu_bytes=peak_gpu,
         resumed_from_step=begun,
+        processes=launch.processes,
+        weights=trainer.accelerator.get_state_dict(trainer.model_wrapped) if launch.sharded else None,
     )
 
 
@@ -178,6 +212,12 @@ def newest_checkpoint(folder: Path) -> Path | None:
         else:
             return checkpoint
     return None
+
+
+def last_step(folder: Path) -> int:
+    """Step of the newest whole checkpoint, 0 without one."""
+    checkpoint = newest_checkpoint(folder)
+    return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
 
 
 class _QuietTrainer(Trainer):
@@ -200,14 +240,20 @@ def _budget(run: RunSpec) -> TrainingSpec:
     return run.training
 
 
-def _arguments(run: RunSpec, steps: int, precision: Precision, folder: Path) -> TrainingArguments:
-    spec = _budget(run)
-    return TrainingArguments(
+def _arguments(
+    run: RunSpec, steps: int, precision: Precision, folder: Path, validation_blocks: int
+) -> TrainingArguments:
+    spec, processes = _budget(run), launched().processes
+    at_once, accumulated = device_batch(spec, processes)
+    # several processes pad a short last batch with blocks that were scored before, so there is none
+    scored_at_once = spec.batch_size if processes == 1 else _largest_divisor(validation_blocks, spec.batch_size)
+    arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
-        per_device_train_batch_size=spec.batch_size,
-        per_device_eval_batch_size=spec.batch_size,
-        gradient_accumulation_steps=spec.gradient_accumulation,
+        per_device_train_batch_size=at_once,
+        per_device_eval_batch_size=scored_at_once,
+        gradient_accumulation_steps=accumulated,
+        ddp_find_unused_parameters=False,
         activation_checkpointing=spec.gradient_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if spec.gradient_checkpointing else None,
         learning_rate=run.method.learning_rate,
@@ -232,6 +278,9 @@ def _arguments(run: RunSpec, steps: int, precision: Precision, folder: Path) -> 
         seed=run.seed,
         data_seed=run.seed,
     )
+    # one process that sees several GPUs would split the batch over all of them, and so multiply it
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _curve(history: list[dict[str, Any]], tokens_per_step: int, data: TrainingData) -> pd.DataFrame:

@@ -92,10 +92,10 @@ def test_a_run_is_stored_whole_and_loaded_again(method, ask, text_corpus, worksp
     trained = {}
     save = runs._save_weights
 
-    def remember(model, tokenizer, spec, record, folder):
-        model.eval()
-        trained["logits"] = logits(model)
-        save(model, tokenizer, spec, record, folder)
+    def remember(spec, made, *others):
+        made.model.eval()
+        trained["logits"] = logits(made.model)
+        save(spec, made, *others)
 
     monkeypatch.setattr(runs, "_save_weights", remember)
     run = runs.obtain(ask(method), text_corpus, workspace)

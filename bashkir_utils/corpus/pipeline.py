@@ -164,6 +164,18 @@ def prepare(spec: CorpusSpec, workspace: Workspace) -> Corpus:
     return Corpus(folder, _manifest(folder))
 
 
+def load(name: str, workspace: Workspace) -> Corpus:
+    """The prepared corpus of that fingerprint.
+
+    Raises:
+        CorpusError: it is not in the store, or damaged.
+    """
+    folder = workspace.corpora / name
+    if not folder.is_dir():
+        raise CorpusError(f"no corpus {name} in {workspace.corpora}; prepare it with `bashkir corpus`")
+    return Corpus(folder, _manifest(folder))
+
+
 def _manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(read_json(folder / "manifest.json"))

@@ -1,0 +1,100 @@
+"""Runs that failed: ``runs/.failed/<run_id>.json`` says of each why, when and on what machine, until it succeeds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import provenance
+from .exceptions import BashkirError, DivergenceError, DownloadError, MemoryLimitError
+from .study import Specification
+from .workspace import Workspace, read_json, write_json
+
+FAILED = ".failed"
+
+
+class Reason(StrEnum):
+    """Why a run failed."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    DIVERGED = "diverged"
+    DOWNLOAD = "download"
+    OTHER = "other"
+
+
+class Failure(Specification):
+    """One failed run."""
+
+    run_id: str
+    reason: Reason
+    message: str
+    """One line."""
+    date: str
+    machine: dict[str, Any]
+
+
+def reason_of(error: BaseException) -> Reason:
+    """The kind of an error."""
+    if isinstance(error, MemoryLimitError | MemoryError):
+        return Reason.OUT_OF_MEMORY
+    if isinstance(error, DivergenceError):
+        return Reason.DIVERGED
+    return Reason.DOWNLOAD if isinstance(error, DownloadError) else Reason.OTHER
+
+
+def describe(error: BaseException) -> str:
+    """One line: the message, and the type where the error is none of ours."""
+    message = " ".join(str(error).split())
+    return message if isinstance(error, BashkirError) else f"{type(error).__name__}: {message}"
+
+
+@contextlib.contextmanager
+def recorded(run_id: str, workspace: Workspace) -> Iterator[None]:
+    """Record the error that ends the block, and forget an earlier one when the block ends well.
+
+    An interruption by the user is no failure.
+    """
+    try:
+        yield
+    except Exception as error:
+        record(run_id, workspace, reason_of(error), describe(error))
+        raise
+    forget(run_id, workspace)
+
+
+def record(run_id: str, workspace: Workspace, reason: Reason, message: str) -> None:
+    """Write down that a run failed; the disk may be the reason, so what cannot be written is let go."""
+    failure = Failure(
+        run_id=run_id, reason=reason, message=message, date=provenance.now(), machine=provenance.machine()
+    )
+    with contextlib.suppress(OSError):
+        write_json(_path(run_id, workspace), failure.model_dump(mode="json"))
+
+
+def forget(run_id: str, workspace: Workspace) -> None:
+    """Remove what was recorded of a run, if anything was."""
+    with contextlib.suppress(OSError):
+        _path(run_id, workspace).unlink()
+
+
+def find(run_id: str, workspace: Workspace) -> Failure | None:
+    """The failure of that run, if one is recorded and readable."""
+    try:
+        return Failure.model_validate(read_json(_path(run_id, workspace)))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+def list_failures(workspace: Workspace) -> list[Failure]:
+    """All recorded failures, by name of the run."""
+    names = sorted(path.stem for path in (workspace.runs / FAILED).glob("*.json") if not path.name.startswith("."))
+    return [failure for name in names if (failure := find(name, workspace)) is not None]
+
+
+def _path(run_id: str, workspace: Workspace) -> Path:
+    return workspace.runs / FAILED / f"{run_id}.json"

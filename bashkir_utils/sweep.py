@@ -1,0 +1,314 @@
+"""Many runs: the cells of a study that are not in the store yet, in this process or as tasks of a Ray cluster.
+
+The store is what processes share: its locks see to it that no cell is trained twice, and its checkpoints that a cell
+whose process was lost goes on where it was. So on a cluster the store must be on a file system that all machines see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pandas as pd
+
+from . import corpus as corpora
+from . import failures
+from .corpus import Corpus
+from .evaluation import Interval
+from .exceptions import BashkirError, RunError, SweepError
+from .failures import Reason
+from .minimal_pairs import StudyPairs, study_pairs
+from .runs import evaluate, is_busy, is_complete, load_run, obtain, pair_scores
+from .study import EvaluationSpec, PairsSpec, RunSpec, Specification, Study
+from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
+
+ORDERS = ".orders"
+CONNECTION_SECONDS = 10
+LOST_WORKER_RETRIES = 5
+"""How often a cell is started again after its machine or process vanished; each time it goes on from a checkpoint."""
+
+
+class Resources(Specification):
+    """What one cell asks for."""
+
+    gpus: float | None = None
+    """A part of one, or a whole number; more than one starts that many processes by ``accelerate launch``. None means
+    one where the cluster has any."""
+    cpus: float = 1
+    memory_bytes: int | None = None
+    """Main memory that Ray sets aside for the cell; it does not enforce it."""
+    accelerate_config: str | None = None
+    """Path of a configuration for ``accelerate launch``; without one, DDP."""
+
+
+class Order(Specification):
+    """One cell with all that another process needs to run it."""
+
+    cell: RunSpec
+    evaluation: EvaluationSpec
+    minimal_pairs: PairsSpec | None
+    resources: Resources
+    home: str
+    """The workspace's folder."""
+
+
+class Outcome(Specification):
+    """What became of one cell."""
+
+    run_id: str
+    state: Literal["finished", "failed"]
+    seconds: float
+    message: str = ""
+    """Of a failure: one line."""
+    bits_per_byte: Interval | None = None
+    pairs_right: float | None = None
+    """Share of the minimal pairs, 0…1; None where none were asked for."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells that a sweep is about, those of them that it will run, and how they are scored."""
+
+    cells: tuple[RunSpec, ...]
+    pending: tuple[RunSpec, ...]
+    study: Study
+    pairs: StudyPairs | None
+    workspace: Workspace
+
+    def orders(self, resources: Resources) -> list[Order]:
+        """One order a pending cell."""
+        return [
+            Order(
+                cell=cell,
+                evaluation=self.study.evaluation,
+                minimal_pairs=self.study.minimal_pairs,
+                resources=resources,
+                home=str(self.workspace.root.resolve()),
+            )
+            for cell in self.pending
+        ]
+
+    def is_complete(self, cell: RunSpec) -> bool:
+        """Whether nothing of the cell is left to do."""
+        return is_complete(cell, self.study.evaluation, self.pairs, self.workspace)
+
+
+def plan(
+    study: Study, corpus: Corpus, workspace: Workspace, *, only: Sequence[str] = (), limit: int | None = None
+) -> Plan:
+    """The cells of a study, those chosen by ``only``, and the first ``limit`` of these that the store lacks.
+
+    ``only`` holds patterns ``model/method/seed`` in which ``*`` stands for anything.
+
+    Raises:
+        SweepError: no cell is of that name.
+    """
+    cells = tuple(cell for cell in study.cells(corpus.fingerprint) if not only or _named(cell, only))
+    if not cells:
+        raise SweepError(
+            f"no cell of {study.name} is {' or '.join(only)}; a pattern is model/method/seed, as gpt2/*/42"
+        )
+    whole = Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace)
+    pending = [cell for cell in cells if not whole.is_complete(cell)]
+    return replace(whole, pending=tuple(pending[:limit]))
+
+
+def everything(study: Study, corpus: Corpus, workspace: Workspace) -> Plan:
+    """All cells of a study; those in the store are loaded again."""
+    cells = tuple(study.cells(corpus.fingerprint))
+    return Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace)
+
+
+def _named(cell: RunSpec, patterns: Sequence[str]) -> bool:
+    name = f"{cell.model.name}/{cell.method.name}/{cell.seed}"
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def run_here(planned: Plan, corpus: Corpus) -> Iterator[Outcome]:
+    """Run the pending cells one after the other; those that other processes work on come last."""
+    waiting = planned.orders(Resources())
+    while waiting:
+        order = next((o for o in waiting if not is_busy(o.cell.run_id, planned.workspace)), waiting[0])
+        waiting.remove(order)
+        yield carry_out(order, corpus, planned.pairs)
+
+
+def carry_out(order: Order, corpus: Corpus, pairs: StudyPairs | None) -> Outcome:
+    """Train and score one cell; a failure is an outcome and no error, and the store keeps its reason."""
+    begun = time.monotonic()
+    workspace, name = Workspace(Path(order.home)), order.cell.run_id
+    try:
+        run = _trained(order, corpus, workspace)
+        scores = evaluate(run, corpus, order.evaluation, workspace)
+        right = None if pairs is None else float(pair_scores(run, pairs, workspace)["right"].mean())
+    except Exception as error:  # whatever ends one cell, the others go on
+        seconds = time.monotonic() - begun
+        return Outcome(run_id=name, state="failed", seconds=seconds, message=failures.describe(error))
+    bits = scores.summary["bits_per_byte"]
+    seconds = time.monotonic() - begun
+    return Outcome(run_id=name, state="finished", seconds=seconds, bits_per_byte=bits, pairs_right=right)
+
+
+def _trained(order: Order, corpus: Corpus, workspace: Workspace) -> Any:
+    if (order.resources.gpus or 0) <= 1 or order.cell.training is None:
+        return obtain(order.cell, corpus, workspace)
+    _launch(order, workspace)
+    return load_run(order.cell.run_id, workspace)
+
+
+def launch_command(order_file: Path, resources: Resources) -> list[str]:
+    """The command that trains one cell in as many processes as it has GPUs."""
+    settings = ["--config_file", resources.accelerate_config] if resources.accelerate_config else ["--multi_gpu"]
+    return [
+        sys.executable, "-m", "accelerate.commands.launch", *settings,
+        "--num_processes", f"{resources.gpus or 1:.0f}", "--num_machines", "1", "--main_process_port", "0",
+        "--mixed_precision", "no", "--dynamo_backend", "no",
+        "-m", "bashkir_utils", "cell", str(order_file),
+    ]  # fmt: skip
+
+
+def _launch(order: Order, workspace: Workspace) -> None:
+    """Train one cell over several GPUs; its processes record their failure, and one that is killed leaves none."""
+    name = order.cell.run_id
+    order_file = workspace.runs / ORDERS / f"{name}.json"
+    failures.forget(name, workspace)
+    write_json(order_file, order.model_dump(mode="json"))
+    environment = os.environ | {ENVIRONMENT_VARIABLE: order.home}
+    done = subprocess.run(launch_command(order_file, order.resources), env=environment, check=False)
+    order_file.unlink(missing_ok=True)
+    if done.returncode:
+        found = failures.find(name, workspace)
+        message = found.message if found else f"accelerate launch ended with code {done.returncode}, see its output"
+        raise RunError(message)
+
+
+def run_on_ray(planned: Plan, address: str, resources: Resources) -> Iterator[Outcome]:
+    """Run the pending cells as tasks of the Ray cluster at ``address``, each with its resources, as they end.
+
+    A task whose worker or machine is lost is started again by Ray and goes on from the cell's checkpoint.
+
+    Raises:
+        SweepError: Ray is not installed, or there is no cluster at that address.
+    """
+    ray = _ray()
+    with _connected(ray, address):
+        available = min(1, ray.cluster_resources().get("GPU", 0))
+        asked = resources if resources.gpus is not None else resources.model_copy(update={"gpus": available})
+        _warn_if_too_large(ray, asked)
+        remote = ray.remote(
+            num_cpus=asked.cpus,
+            num_gpus=asked.gpus,
+            memory=asked.memory_bytes,
+            max_retries=LOST_WORKER_RETRIES,
+            # a process of its own for each cell: all its memory is free again, and peaks are the cell's
+            max_calls=1,
+        )
+        work = remote(_work)
+        tasks = {work.remote(order.model_dump_json()): order.cell.run_id for order in planned.orders(asked)}
+        while tasks:
+            (done, *_), _ = ray.wait(list(tasks))
+            yield _outcome(ray, done, tasks.pop(done), planned.workspace)
+
+
+def _work(order_json: str) -> str:
+    """What a Ray worker does with one cell."""
+    order = Order.model_validate_json(order_json)
+    workspace = Workspace(Path(order.home))
+    try:
+        corpus = corpora.load(order.cell.corpus, workspace)
+    except BashkirError as error:
+        hint = f"{error}; {ENVIRONMENT_VARIABLE} must be on a file system that every machine of the cluster sees"
+        return Outcome(run_id=order.cell.run_id, state="failed", seconds=0, message=hint).model_dump_json()
+    return carry_out(order, corpus, study_pairs(corpus, order.minimal_pairs)).model_dump_json()
+
+
+def _outcome(ray: ModuleType, task: Any, run_id: str, workspace: Workspace) -> Outcome:
+    """A task's result; what the worker could not write down itself is recorded here."""
+    reason = Reason.OTHER
+    try:
+        outcome = Outcome.model_validate_json(ray.get(task))
+    except ray.exceptions.RayError as error:
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            reason = Reason.OUT_OF_MEMORY
+        outcome = Outcome(run_id=run_id, state="failed", seconds=0, message=failures.describe(error))
+    if outcome.state == "failed" and failures.find(run_id, workspace) is None:
+        failures.record(run_id, workspace, reason, outcome.message)
+    return outcome
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+    except ImportError as error:
+        raise SweepError("Ray is not installed: pip install 'bashkir-utils[cluster]'") from error
+    return ray
+
+
+@contextlib.contextmanager
+def _connected(ray: ModuleType, address: str) -> Iterator[None]:
+    try:
+        _knock(address)
+        ray.init(address=address, log_to_driver=True)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise SweepError(f"no Ray cluster at {address!r}: start one with `ray start --head`") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Fail within seconds where nothing listens at host:port; Ray itself would try for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), timeout=CONNECTION_SECONDS).close()
+
+
+def _warn_if_too_large(ray: ModuleType, asked: Resources) -> None:
+    """A cluster that grows may get a larger machine yet, so this is no error."""
+    wanted = {"GPU": asked.gpus or 0, "CPU": asked.cpus, "memory": asked.memory_bytes or 0}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(kind, 0) >= amount for kind, amount in wanted.items()) for node in nodes):
+        what = ", ".join(f"{amount:g} {kind}" for kind, amount in wanted.items() if amount)
+        print(f"no machine of the cluster has {what}: the cells wait until one joins", file=sys.stderr, flush=True)
+
+
+def table(planned: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """What became of every cell that the sweep is about.
+
+    Columns: run, state (``finished``: now; ``found``: before; ``waiting``: left by a limit; or the reason of a
+    failure), bits_per_byte, seconds (of this sweep), attempts (starts of its training), resumed_from (step).
+    """
+    now = {outcome.run_id: outcome for outcome in outcomes}
+    return pd.DataFrame([_row(cell, now.get(cell.run_id), planned) for cell in planned.cells])
+
+
+def _row(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": cell.run_id, "state": _state(cell, outcome, planned)}
+    interval = outcome.bits_per_byte if outcome else None
+    row["bits_per_byte"] = f"{interval.value:.4f}" if interval else ""
+    row["seconds"] = f"{outcome.seconds:.0f}" if outcome else ""
+    stored = (planned.workspace.runs / cell.run_id).is_dir()
+    record = load_run(cell.run_id, planned.workspace).record if stored else {}
+    row["attempts"] = len(record["attempts"]) if "attempts" in record else ""
+    row["resumed_from"] = record.get("resumed_from_step", "")
+    return row
+
+
+def _state(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> str:
+    failure = failures.find(cell.run_id, planned.workspace)
+    if outcome is not None and outcome.state == "finished":
+        return "finished"
+    if failure is not None:
+        return str(failure.reason)
+    return "found" if planned.is_complete(cell) else "waiting"

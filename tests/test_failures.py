@@ -1,0 +1,80 @@
+import errno
+import json
+
+import pytest
+import torch
+
+from bashkir_utils import failures, runs
+from bashkir_utils.exceptions import DownloadError, MemoryLimitError, RunError
+from bashkir_utils.failures import Reason
+from bashkir_utils.study import ModelSpec, RunSpec
+
+from conftest import METHODS
+
+
+@pytest.fixture
+def spec(tiny, budget, text_corpus) -> RunSpec:
+    return RunSpec(model=tiny, method=METHODS["full"], seed=3, training=budget, corpus=text_corpus.fingerprint)
+
+
+def failing(monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(runs, "train", fail)
+
+
+def test_memory_that_is_not_there_is_told_from_other_errors(spec, text_corpus, workspace, monkeypatch):
+    monkeypatch.setattr(runs, "train", lambda *_: torch.empty(1 << 50))
+    with pytest.raises(MemoryLimitError, match=r"^out of memory at run tiny-llama"):
+        runs.obtain(spec, text_corpus, workspace)
+    found = failures.find(spec.run_id, workspace)
+    assert found.reason is Reason.OUT_OF_MEMORY
+    assert found.message.startswith("out of memory at run")
+    assert {"processor", "cores", "memory_bytes"} <= set(found.machine)
+    assert found.date.startswith("20")
+
+
+def test_a_failure_goes_when_the_run_succeeds(spec, text_corpus, workspace, monkeypatch):
+    with monkeypatch.context() as patch:
+        failing(patch, ZeroDivisionError("one\ntwo"))
+        with pytest.raises(ZeroDivisionError):
+            runs.obtain(spec, text_corpus, workspace)
+    (found,) = failures.list_failures(workspace)
+    assert (found.reason, found.message) == (Reason.OTHER, "ZeroDivisionError: one two")
+    runs.obtain(spec, text_corpus, workspace)
+    assert failures.list_failures(workspace) == []
+
+
+def test_a_model_that_cannot_be_fetched(spec, text_corpus, workspace, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    absent = spec.model_copy(update={"model": ModelSpec(name="absent", source="hub:nobody/nothing")})
+    with pytest.raises(DownloadError):
+        runs.obtain(absent, text_corpus, workspace)
+    assert failures.find(absent.run_id, workspace).reason is Reason.DOWNLOAD
+
+
+def test_an_interruption_is_no_failure(spec, text_corpus, workspace, monkeypatch):
+    failing(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        runs.obtain(spec, text_corpus, workspace)
+    assert failures.list_failures(workspace) == []
+
+
+def test_the_first_error_is_told_where_the_disk_is_full(spec, text_corpus, workspace, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(failures, "write_json", full)
+    failing(monkeypatch, RunError("what went wrong first"))
+    with pytest.raises(RunError, match="what went wrong first"):
+        runs.obtain(spec, text_corpus, workspace)
+
+
+def test_what_cannot_be_read_is_passed_over(workspace):
+    failures.record("whole", workspace, Reason.OTHER, "x")
+    folder = workspace.runs / failures.FAILED
+    (folder / "half.json").write_text("{")
+    (folder / "odd.json").write_text(json.dumps({"run_id": "odd"}))
+    assert [failure.run_id for failure in failures.list_failures(workspace)] == ["whole"]
+    assert runs.list_runs(workspace) == []

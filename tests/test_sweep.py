@@ -1,0 +1,184 @@
+import json
+import threading
+import time
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from bashkir_utils import cli, corpus, failures, runs, sweep
+from bashkir_utils.exceptions import SweepError
+from bashkir_utils.failures import Reason
+from bashkir_utils.study import CorpusSpec, EvaluationSpec, MethodSpec, ModelSpec, PairsSpec, load_study
+from bashkir_utils.workspace import Workspace, read_json
+
+MISSING = ModelSpec(name="missing", source="path:nowhere", methods=())
+LLAMA = ModelSpec(name="tiny-llama", source="random:llama", methods=("full", "lora_r8"))
+WILD = MethodSpec(name="wild", kind="full", learning_rate=1e30)
+PAIRS = PairsSpec(pairs=1, reference_characters=20_000)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def text(home):
+    return corpus.prepare(CorpusSpec(embedded_documents=120), home)
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    """The smoke profile with what these tests need of it, so quick that only starting takes time."""
+    study = load_study("smoke")
+    training = study.training.model_copy(update={"tokens": 4 * 64 * 4, "precision": "fp32"})
+    scoring = EvaluationSpec(max_bytes=2000, window=64, overlap=16, bootstrap_samples=20)
+    return study.model_copy(
+        update={"models": (MISSING, LLAMA), "training": training, "evaluation": scoring, "minimal_pairs": PAIRS}
+    )
+
+
+def states(planned, outcomes) -> dict[str, str]:
+    rows = sweep.table(planned, outcomes)
+    return {name.rsplit("-s", 1)[0]: state for name, state in zip(rows["run"], rows["state"], strict=True)}
+
+
+def test_a_failed_cell_is_recorded_and_the_others_go_on(smoke, text, workspace, monkeypatch):
+    models = (MISSING, LLAMA.model_copy(update={"methods": ("full", "wild")}))
+    study = smoke.model_copy(update={"models": models, "methods": (*smoke.methods, WILD)})
+    planned = sweep.plan(study, text, workspace)
+    outcomes = list(sweep.run_here(planned, text))
+    expected = {"missing-zero_shot": "other", "tiny-llama-zero_shot": "finished", "tiny-llama-full": "finished"}
+    assert states(planned, outcomes) == expected | {"tiny-llama-wild": "diverged"}
+    reasons = {failure.run_id: failure.reason for failure in failures.list_failures(workspace)}
+    assert sorted(reasons.values()) == [Reason.DIVERGED, Reason.OTHER]
+    monkeypatch.setenv("BASHKIR_HOME", str(workspace.root))
+    shown = CliRunner().invoke(cli.app, ["runs"]).output
+    assert "failed (diverged): the training loss is not a finite number" in shown
+    again = sweep.plan(study, text, workspace)
+    assert {cell.run_id for cell in again.pending} == set(reasons)
+    assert len(again.cells) == 4
+    found = states(again, [])
+    assert found["tiny-llama-full"] == "found"
+
+
+def test_only_and_limit_choose(smoke, text, workspace):
+    assert len(sweep.plan(smoke, text, workspace).pending) == 4
+    one = sweep.plan(smoke, text, workspace, only=["tiny-llama/lora_r*/42"])
+    assert [cell.method.name for cell in one.pending] == ["lora_r8"]
+    two = sweep.plan(smoke, text, workspace, only=["missing/*", "*/full/*"])
+    assert [cell.method.name for cell in two.pending] == ["zero_shot", "full"]
+    limited = sweep.plan(smoke, text, workspace, limit=1)
+    assert len(limited.pending) == 1
+    assert set(states(limited, []).values()) == {"waiting"}
+    with pytest.raises(SweepError, match="no cell of smoke is gpt9"):
+        sweep.plan(smoke, text, workspace, only=["gpt9/*"])
+
+
+def test_cells_of_other_processes_come_last(smoke, text, workspace, monkeypatch):
+    planned = sweep.plan(smoke, text, workspace)
+    busy = [planned.pending[0].run_id, planned.pending[2].run_id]
+    monkeypatch.setattr(sweep, "is_busy", lambda name, _: name in busy)
+    done = [outcome.run_id for outcome in sweep.run_here(planned, text)]
+    assert done[2:] == busy
+
+
+def test_a_lock_is_seen(smoke, text, workspace):
+    name = smoke.cells(text.fingerprint)[0].run_id
+    assert not runs.is_busy(name, workspace)
+    with runs._lock(workspace, name):
+        assert runs.is_busy(name, workspace)
+    assert not runs.is_busy(name, workspace)
+
+
+def test_options_for_ray_are_refused_without_it():
+    with pytest.raises(SweepError, match="go with --ray"):
+        CliRunner().invoke(cli.app, ["sweep", "--gpus-per-cell", "1"], standalone_mode=False, catch_exceptions=False)
+    with pytest.raises(SweepError, match="whole number"):
+        cli._resources("auto", 1.5, 1, None, None)
+
+
+def test_a_missing_ray_is_one_line(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(SweepError, match=r"pip install 'bashkir-utils\[cluster\]'"):
+        sweep._ray()
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A real Ray cluster of two nodes with a processor each, on this machine."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": quick}
+    )
+    second = cluster.add_node(num_cpus=1)
+    yield cluster, second
+    cluster.shutdown()
+
+
+class Killer(threading.Thread):
+    """Kills a node as soon as a cell that runs on it has written a checkpoint; remembers cell and process."""
+
+    def __init__(self, cluster, node, workspace: Workspace) -> None:
+        super().__init__(daemon=True)
+        self.cluster, self.node, self.partial = cluster, node, workspace.runs / runs.PARTIAL
+        self.killed: tuple[str, int] | None = None
+
+    def run(self) -> None:
+        (raylet,) = self.node.all_processes["raylet"]
+        while self.killed is None:
+            time.sleep(0.02)
+            for state in self.partial.glob("*/checkpoint-*/trainer_state.json"):
+                cell = state.parent.parent
+                process = self.process_of(cell)
+                if process and raylet.process.pid in process:
+                    self.killed = cell.name, process[0]
+                    self.cluster.remove_node(self.node, allow_graceful=False)
+                    return
+
+    def process_of(self, cell) -> list[int]:
+        """The process that trains a cell, and those above it."""
+        try:
+            own = psutil.Process(read_json(cell / runs.ATTEMPTS)[-1]["process"])
+            return [own.pid, *(parent.pid for parent in own.parents())]
+        except (OSError, psutil.NoSuchProcess):
+            return []
+
+
+def test_a_cluster_runs_every_cell_once_though_a_node_dies(smoke, text, home, two_nodes):
+    cluster, second = two_nodes
+    training = smoke.training.model_copy(update={"tokens": 4 * 64 * 300, "checkpoints": 30})
+    study = smoke.model_copy(update={"training": training})
+    trained = ["missing/*", "*/full/*", "*/lora_r8/*"]
+    planned = sweep.plan(study, text, home, only=trained)
+    killer = Killer(cluster, second, home)
+    killer.start()
+    outcomes = list(sweep.run_on_ray(planned, cluster.address, sweep.Resources()))
+    killer.join()
+    expected = {"missing-zero_shot": "other", "tiny-llama-full": "finished", "tiny-llama-lora_r8": "finished"}
+    assert states(planned, outcomes) == expected
+    lost, process = killer.killed
+    for run in runs.list_runs(home):
+        starts = [attempt["from_step"] for attempt in run.record["attempts"]]
+        if run.run_id == lost:
+            assert starts == [0, run.record["resumed_from_step"]]
+            assert run.record["resumed_from_step"] > 0
+            assert run.record["attempts"][0]["process"] == process
+        else:
+            assert starts == [0]
+        assert run.curve["step"].is_unique
+        assert run.curve["step"].iloc[-1] == 300
+    left = sweep.plan(study, text, home, only=trained)
+    assert [cell.model.name for cell in left.pending] == ["missing"]
+    assert json.loads((home.runs / failures.FAILED / f"{left.pending[0].run_id}.json").read_text())["machine"]
+
+
+def test_no_cluster_is_one_line(smoke, text, workspace):
+    pytest.importorskip("ray")
+    planned = sweep.plan(smoke, text, workspace)
+    with pytest.raises(SweepError, match="no Ray cluster at '127"):
+        next(sweep.run_on_ray(planned, "127.0.0.1:1", sweep.Resources()))

@@ -37,3 +37,7 @@ class RunError(BashkirError):
 
 class BookError(BashkirError):
     """A notebook failed or the book did not build."""
+
+
+class PlanError(BashkirError):
+    """A plan was asked for with figures that no machine has, or a measurement of memory failed."""

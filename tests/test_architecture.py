@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "provenance", "packaged", "study", "language", "corpus",
-    "tokenization", "packing", "models", "adapt", "inspection", "training", "evaluation", "minimal_pairs", "generation",
+    "tokenization", "packing", "models", "adapt", "inspection", "training", "planning", "evaluation", "minimal_pairs", "generation",
     "errors", "runs", "report", "training_report", "plots", "book", "cli",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""

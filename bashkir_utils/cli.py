@@ -174,14 +174,12 @@ def record(
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     profile: ProfileOption = "demo",
     gpu_memory: Annotated[float | None, typer.Option(help="GB of the GPU; without it a processor is planned.")] = None,
     memory: Annotated[float | None, typer.Option(help="GB for a processor; this machine's by default.")] = None,
     tflops: Annotated[float | None, typer.Option(help="Sustained 10^12 operations a second; else assumed.")] = None,
-    tokens_per_second: Annotated[
-        float | None, typer.Option(help="Measured training speed, instead of --tflops.")
-    ] = None,
+    tokens_per_second: Annotated[float | None, typer.Option(help="Measured speed, instead of --tflops.")] = None,
     corpus_megabytes: Annotated[float | None, typer.Option(help="MB of training text, for budgets in epochs.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,

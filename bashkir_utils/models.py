@@ -77,7 +77,7 @@ def load_model(
     )
 
 
-def load_folder(
+def load_folder(  # noqa: PLR0913 - each says how from_pretrained is called
     where: str,
     *,
     name: str,

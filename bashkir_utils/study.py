@@ -55,11 +55,11 @@ class ModelSpec(Specification):
     tokenizer: str | None = None
     """Name of a tokenizer in ``tokenization``; null takes the model's own."""
     methods: tuple[str, ...] | None = None
-    """Names of the study's methods that this model goes through; null means all, an empty list none: it is only scored."""
+    """Names of the study's methods that this model goes through; null means all, an empty list: scored only."""
     enabled: bool = True
     """Whether ``Study.cells`` holds this model; one that is off can still be asked for by name."""
     weights_format: Literal["safetensors", "pytorch"] = "safetensors"
-    """``pytorch`` reads ``pytorch_model.bin``, for a model that has nothing else; never chosen unless it is said here."""
+    """``pytorch`` reads ``pytorch_model.bin``, for a model that has nothing else; it must be asked for here."""
     label: str | None = None
     """What a reader must know of these weights; shown wherever the model's numbers are."""
 
@@ -206,7 +206,7 @@ class Study(Specification):
         return tuple(model for model in self.models if model.enabled)
 
     def model(self, name: str | None = None) -> ModelSpec:
-        """The model of that name, on or off, or the study's first that is on. Raises ProfileError for an unknown one."""
+        """The model of that name, on or off, or the first that is on. Raises ProfileError for an unknown one."""
         return self.enabled_models[0] if name is None else _pick(self.models, name, "model")
 
     def method(self, name: str) -> MethodSpec:

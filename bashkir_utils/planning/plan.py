@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import pandas as pd
 import psutil
@@ -162,9 +161,9 @@ def plan_study(
     plans = []
     for name in names:
         shape = shape_of(study.model(name), workspace)
-        token_bytes = bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None
-        plan = partial(_plan_cell, study, shape, machine, text_bytes=known_bytes, token_bytes=token_bytes)
-        plans += [plan(cell) for cell in study.model_cells("", name) if _first(cell, study)]
+        text = _Text(known_bytes, bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
+        cells = [cell for cell in study.model_cells("", name) if _first(cell, study)]
+        plans += [_plan_cell(study, shape, machine, text, cell) for cell in cells]
     return plans
 
 
@@ -172,24 +171,24 @@ def _first(cell: RunSpec, study: Study) -> bool:
     return cell.training is None or cell.seed == study.seeds[0]
 
 
-def _plan_cell(
-    study: Study,
-    shape: Shape,
-    machine: Machine,
-    cell: RunSpec,
-    *,
-    text_bytes: float | None,
-    token_bytes: float | None,
-) -> CellPlan:
+@dataclass(frozen=True)
+class _Text:
+    """Bytes of the training text, and bytes of each token of one tokenizer; None where they are not known."""
+
+    text_bytes: float | None
+    token_bytes: float | None
+
+
+def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: RunSpec) -> CellPlan:
     step = step_of(cell, study, shape, machine)
     if cell.training is None:
         layout, memory = step.layout, scoring_memory(step)
         fits = memory.peak <= machine.usable_bytes
-        tokens = study.evaluation.max_bytes / token_bytes if token_bytes else None
+        tokens = study.evaluation.max_bytes / text.token_bytes if text.token_bytes else None
         seconds = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
     else:
         layout, memory, fits = choose_layout(step, machine)
-        tokens = training_tokens(cell.training, text_bytes, token_bytes)
+        tokens = training_tokens(cell.training, text.text_bytes, text.token_bytes)
         seconds = None if tokens is None else _training_hours(_recut(step, layout), machine, tokens)
     return CellPlan(
         model=cell.model.name,
@@ -261,10 +260,7 @@ def _row(plan: CellPlan) -> dict[str, object]:
 def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
     """The plan as text: what was assumed, the table, and the hours of all runs that fit."""
     table = plan_table(plans)
-    shown = {
-        "trained": "{:,.0f}".format,
-        "hours": lambda value: "?" if pd.isna(value) else f"{value:.2f}",
-    }
+    shown = {"trained": "{:,.0f}".format}
     kind = "a GPU" if machine.gpu else "a processor"
     speed = f"{machine.tflops:g} TFLOP/s"
     if machine.tokens_per_second is not None:
@@ -275,7 +271,7 @@ def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
         [
             f"profile {study.name} on {kind} with {machine.memory_bytes / GIGABYTE:.1f} GB, "
             f"of which {SAFETY:.0%} may be used; {speed}",
-            table.to_string(index=False, formatters=shown, float_format="{:.2f}".format),
-            f"{len(fitting)} of {len(plans)} cells fit; {sum(known):.1f} hours for the {len(known)} whose length is known",
+            table.to_string(index=False, formatters=shown, float_format="{:.2f}".format, na_rep="?"),
+            f"{len(fitting)} of {len(plans)} cells fit; {sum(known):.1f} hours for the {len(known)} of known length",
         ]
     )

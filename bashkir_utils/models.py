@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
@@ -103,6 +104,8 @@ def load_folder(  # noqa: PLR0913 - each says how from_pretrained is called
                 weights_only=True,
                 trust_remote_code=False,
             )
+    except UnpicklingError as error:
+        raise ModelError(f"model {name!r}: cannot load {where}: its weights file holds more than tensors") from error
     except (OSError, ValueError) as error:
         raise _load_error(name, where, error) from error
 

@@ -121,7 +121,10 @@ def weight_bytes(step: Step) -> float:
 
 
 def copy_bytes(step: Step) -> float:
-    """bfloat16 copies of float32 weights that autocast makes, equation (copies); none without autocast."""
+    """bfloat16 copies of float32 weights that autocast makes, equation (copies); none without autocast.
+
+    With recomputation those of frozen weights go block by block, but they leave holes in the heap: they are counted.
+    """
     if not step.precision.autocast:
         return 0.0
     adapters = step.trained if step.method.rank else 0
@@ -147,7 +150,8 @@ def _norm_bytes(step: Step) -> float:
     if shape.family not in GATED:
         return shape.block_norms * step.stream_bytes * shape.hidden
     kept = 4 + (4 if trained else 0)
-    heads = (4 + (step.compute_bytes if trained else 0)) * (shape.attention_width + shape.kv_width)
+    normed = 4 if shape.family == "gemma3_text" else step.compute_bytes
+    heads = (4 + (normed if trained else 0)) * (shape.attention_width + shape.kv_width)
     return shape.block_norms * kept * shape.hidden + (heads if shape.head_norms else 0)
 
 
@@ -156,10 +160,11 @@ def _input_bytes(step: Step) -> float:
     shape, rank = step.shape, step.method.rank or 0
     low_rank = step.compute_bytes * rank * len(shape.linears)
     if step.precision.autocast:
-        shared = 0 if rank or _plain_attention(step) else shape.attention_width
+        # the fused kernel's output is the next layer's input, but phi's comes in another order of dimensions
+        shared = 0 if rank or _plain_attention(step) or shape.family == "phi" else shape.attention_width
         return step.compute_bytes * (sum(linear.inputs for linear in shape.linears) - shared) + low_rank
     branches = 1 if shape.family == "phi" else 2
-    output = shape.attention_width if _plain_attention(step) else 0
+    output = shape.attention_width if _plain_attention(step) or shape.family == "phi" else 0
     return step.compute_bytes * (branches * shape.hidden + output + shape.intermediate) + low_rank
 
 
@@ -186,7 +191,7 @@ def _dropout_bytes(step: Step) -> float:
     """Masks of two residual branches: bytes on a GPU, numbers of the branch on a processor."""
     if not step.shape.residual_dropout:
         return 0.0
-    return 2.0 * (1 if step.gpu else step.branch_bytes) * step.shape.hidden
+    return (2.0 if step.gpu else step.compute_bytes + step.branch_bytes) * step.shape.hidden
 
 
 def activation_bytes(step: Step) -> float:
@@ -210,16 +215,18 @@ def _moments(step: Step) -> tuple[Memory, ...]:
     held = GRADIENT_BYTES * step.trained if step.layout.accumulation > 1 else 0
     head_copy = 2.0 * head if copies and step.stream_bytes == 4 else 0.0
     left = head_copy if again else copies
-    block = step.tokens * block_activation_bytes(step) if again else 0.0
+    block = step.tokens * block_activation_bytes(step)
     forward_logits = (10 if step.precision.autocast else 8) * entries
     head_gradients = held + ((4 + step.compute_bytes) * head if full else 0)
     embedding_gradient = 4 * head if full and shape.tied else 0
     gradients = GRADIENT_BYTES * step.trained + embedding_gradient
+    # in the heap of a processor, gradients do not fit into the holes of bfloat16 copies half their size
+    holes = 0.0 if step.gpu else copies
     return (
         _memory(step, held, copies, activations, forward_logits),
         _memory(step, held, left, activations, LOSS_BYTES * entries),
         _memory(step, head_gradients, left, activations, step.compute_bytes * entries),
-        _memory(step, gradients, 0.0, block, 0.0),
+        _memory(step, gradients, holes, block, 0.0),
     )
 
 

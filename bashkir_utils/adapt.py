@@ -41,16 +41,22 @@ def choose_precision(wanted: str, method: MethodSpec) -> Precision:
     it. Training runs under bfloat16 autocast where the hardware multiplies bfloat16, scoring in the weights' format.
     float16 is never used: it overflows on some of the models.
     """
-    available, hardware = _bfloat16_hardware()
-    wants_bfloat16 = wanted == "bf16" or (wanted == "auto" and available)
+    available, hardware = bfloat16_hardware()
+    return precision_on(wanted, method, bfloat16=available, gpu=torch.cuda.is_available(), hardware=hardware)
+
+
+def precision_on(wanted: str, method: MethodSpec, *, bfloat16: bool, gpu: bool, hardware: str) -> Precision:
+    """:func:`choose_precision` for a machine with or without bfloat16 and a GPU; ``hardware`` says which it is."""
+    wants_bfloat16 = wanted == "bf16" or (wanted == "auto" and bfloat16)
     autocast = wants_bfloat16 and method.kind != "zero_shot"
-    halved = wants_bfloat16 and method.kind != "full" and torch.cuda.is_available()
+    halved = wants_bfloat16 and method.kind != "full" and gpu
     weights = torch.bfloat16 if halved else torch.float32
     ran = "bfloat16 autocast" if autocast else str(weights).removeprefix("torch.")
     return Precision(weights, autocast, f"{ran}: precision is {wanted!r} and {hardware}")
 
 
-def _bfloat16_hardware() -> tuple[bool, str]:
+def bfloat16_hardware() -> tuple[bool, str]:
+    """Whether this machine multiplies bfloat16, and what was looked at."""
     if torch.cuda.is_available():
         supported = torch.cuda.is_bf16_supported(including_emulation=False)
         return supported, f"the GPU {'has' if supported else 'lacks'} bfloat16"

@@ -236,6 +236,36 @@ def record(
     print(f"{len(found)} runs recorded in {folder}")
 
 
+@app.command()
+def plan(  # noqa: PLR0913, PLR0917 - one argument an option
+    profile: ProfileOption = "demo",
+    gpu_memory: Annotated[float | None, typer.Option(help="GB of the GPU; without it a processor is planned.")] = None,
+    memory: Annotated[float | None, typer.Option(help="GB for a processor; this machine's by default.")] = None,
+    tflops: Annotated[float | None, typer.Option(help="Sustained 10^12 operations a second; else assumed.")] = None,
+    tokens_per_second: Annotated[float | None, typer.Option(help="Measured speed, instead of --tflops.")] = None,
+    corpus_megabytes: Annotated[float | None, typer.Option(help="MB of training text, for budgets in epochs.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,
+    measure: Annotated[str | None, typer.Option(help="Measure reference cases here into this JSON file.")] = None,
+) -> None:
+    """Show what fits before anything is downloaded: memory, layout and hours of every cell.
+
+    Example: bashkir plan --profile paper --gpu-memory 24
+    """
+    from . import planning
+
+    if measure is not None:
+        planning.record(planning.CASES, Path(measure), Workspace.find())
+        return
+    study = load_study(profile)
+    machine = planning.machine_for(
+        gpu_gigabytes=gpu_memory, gigabytes=memory, tflops=tflops, tokens_per_second=tokens_per_second
+    )
+    asked = [model] if model else [each.name for each in study.models if everything or each.enabled]
+    plans = planning.plan_study(study, machine, Workspace.find(), models=asked, text_megabytes=corpus_megabytes)
+    print(planning.describe_plan(study, machine, plans))
+
+
 @language.command()
 def check(
     profile: ProfileOption = "study",

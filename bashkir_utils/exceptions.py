@@ -49,3 +49,7 @@ class SweepError(BashkirError):
 
 class BookError(BashkirError):
     """A notebook failed or the book did not build."""
+
+
+class PlanError(BashkirError):
+    """A plan was asked for with figures that no machine has, or a measurement of memory failed."""

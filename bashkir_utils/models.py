@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
@@ -69,14 +70,29 @@ def load_model(
         DownloadError: a Hub model that is not cached and cannot be fetched.
     """
     return load_folder(
-        location(spec, workspace), revision=_revision(spec), dtype=dtype, quantised=quantised, name=spec.name
+        location(spec, workspace),
+        revision=_revision(spec),
+        dtype=dtype,
+        quantised=quantised,
+        safetensors=spec.weights_format == "safetensors",
+        name=spec.name,
     )
 
 
-def load_folder(
-    where: str, *, revision: str | None = None, dtype: torch.dtype = torch.float32, quantised: bool = False, name: str
+def load_folder(  # noqa: PLR0913 - each says how from_pretrained is called
+    where: str,
+    *,
+    name: str,
+    revision: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    quantised: bool = False,
+    safetensors: bool = True,
 ) -> PreTrainedModel:
-    """Load a model from a folder or Hub id; safetensors only, and no code from there is run."""
+    """Load a model from a folder or Hub id; no code from there is run.
+
+    Weights are read as safetensors; with ``safetensors`` false from ``pytorch_model.bin``, by torch's ``weights_only``
+    reader, which builds tensors and nothing else.
+    """
     try:
         with quiet_libraries():
             return AutoModelForCausalLM.from_pretrained(
@@ -85,9 +101,12 @@ def load_folder(
                 dtype=dtype,
                 quantization_config=quantisation_config() if quantised else None,
                 device_map=_placement(),
-                use_safetensors=True,
+                use_safetensors=safetensors,
+                weights_only=True,
                 trust_remote_code=False,
             )
+    except UnpicklingError as error:
+        raise ModelError(f"model {name!r}: cannot load {where}: its weights file holds more than tensors") from error
     except (OSError, ValueError) as error:
         raise _load_error(name, where, error) from error
 
@@ -138,18 +157,20 @@ def _load_error(name: str, where: str, error: Exception) -> ModelError | Downloa
 
 def _random_folder(architecture: str, workspace: Workspace) -> Path:
     """A tiny model with random weights (seed 0) and a tokenizer of the 256 bytes."""
-    if architecture not in RANDOM_ARCHITECTURES:
-        raise ModelError(f"unknown architecture {architecture!r}; choose {', '.join(sorted(RANDOM_ARCHITECTURES))}")
+    config = random_config(architecture)
     folder = workspace.models / f"random-{architecture}"
     if not folder.is_dir():
         with quiet_libraries(), torch.random.fork_rng(), atomic_directory(folder) as temporary:
             set_seed(0)
-            AutoModelForCausalLM.from_config(_tiny_config(architecture)).save_pretrained(temporary)
+            AutoModelForCausalLM.from_config(config).save_pretrained(temporary)
             byte_tokenizer().save_pretrained(temporary)
     return folder
 
 
-def _tiny_config(architecture: str) -> PretrainedConfig:
+def random_config(architecture: str) -> PretrainedConfig:
+    """Shape of the tiny random model of an architecture. Raises ModelError for one that is not known."""
+    if architecture not in RANDOM_ARCHITECTURES:
+        raise ModelError(f"unknown architecture {architecture!r}; choose {', '.join(sorted(RANDOM_ARCHITECTURES))}")
     return AutoConfig.for_model(architecture, **_TINY, **RANDOM_ARCHITECTURES[architecture])
 
 

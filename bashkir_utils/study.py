@@ -55,7 +55,11 @@ class ModelSpec(Specification):
     tokenizer: str | None = None
     """Name of a tokenizer in ``tokenization``; null takes the model's own."""
     methods: tuple[str, ...] | None = None
-    """Names of the study's methods that this model goes through; null means all."""
+    """Names of the study's methods that this model goes through; null means all, an empty list: scored only."""
+    enabled: bool = True
+    """Whether ``Study.cells`` holds this model; one that is off can still be asked for by name."""
+    weights_format: Literal["safetensors", "pytorch"] = "safetensors"
+    """``pytorch`` reads ``pytorch_model.bin``, for a model that has nothing else; it must be asked for here."""
     label: str | None = None
     """What a reader must know of these weights; shown wherever the model's numbers are."""
 
@@ -173,7 +177,7 @@ class RunSpec(Specification):
     @property
     def run_id(self) -> str:
         """``model-method-seed-hash``: readable, and different for any different setting."""
-        content = self.model_dump(mode="json", exclude={"model": {"label", "methods"}})
+        content = self.model_dump(mode="json", exclude={"model": {"label", "methods", "enabled", "weights_format"}})
         return f"{self.model.name}-{self.method.name}-s{self.seed}-{fingerprint(content, length=12)}"
 
 
@@ -201,15 +205,22 @@ class Study(Specification):
                 raise ValueError(f"a {what} is named twice")
         if any(ZERO_SHOT.name == method.name or ZERO_SHOT.kind == method.kind for method in self.methods):
             raise ValueError(f"{ZERO_SHOT.name} is always run and cannot be a method of its own")
+        if not any(model.enabled for model in self.models):
+            raise ValueError("every model is off: leave enabled out of one of them")
         known = set(methods)
         for model in self.models:
             if unknown := set(model.methods or ()) - known:
                 raise ValueError(f"model {model.name!r} names unknown methods: {', '.join(sorted(unknown))}")
         return self
 
+    @property
+    def enabled_models(self) -> tuple[ModelSpec, ...]:
+        """The models that are on, in order; there is at least one."""
+        return tuple(model for model in self.models if model.enabled)
+
     def model(self, name: str | None = None) -> ModelSpec:
-        """The model of that name, or the study's first. Raises ProfileError for an unknown one."""
-        return self.models[0] if name is None else _pick(self.models, name, "model")
+        """The model of that name, on or off, or the first that is on. Raises ProfileError for an unknown one."""
+        return self.enabled_models[0] if name is None else _pick(self.models, name, "model")
 
     def method(self, name: str) -> MethodSpec:
         """The method of that name (``zero_shot`` is always there). Raises ProfileError for an unknown one."""
@@ -229,15 +240,16 @@ class Study(Specification):
         )
 
     def cells(self, corpus: str) -> list[RunSpec]:
-        """Every run that the study asks for, each model's zero-shot row first."""
-        specs = []
-        for model in self.models:
-            specs.append(self.run_spec(corpus, method="zero_shot", model=model.name))
-            for method in self.methods:
-                if model.methods is None or method.name in model.methods:
-                    specs += [
-                        self.run_spec(corpus, method=method.name, model=model.name, seed=seed) for seed in self.seeds
-                    ]
+        """Every run that the study asks for, each model's zero-shot row first; models that are off are passed over."""
+        return [cell for model in self.enabled_models for cell in self.model_cells(corpus, model.name)]
+
+    def model_cells(self, corpus: str, model: str) -> list[RunSpec]:
+        """Every run of one model, on or off, its zero-shot row first. Raises ProfileError for an unknown one."""
+        chosen = self.model(model)
+        specs = [self.run_spec(corpus, method="zero_shot", model=model)]
+        for method in self.methods:
+            if chosen.methods is None or method.name in chosen.methods:
+                specs += [self.run_spec(corpus, method=method.name, model=model, seed=seed) for seed in self.seeds]
         return specs
 
 

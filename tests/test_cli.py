@@ -13,7 +13,7 @@ from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "record")
+VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "record", "plan")
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 
@@ -125,6 +125,17 @@ BAD = {
         lambda t: ["language", "pairs", str(t / "new"), "--count", "100000"],
         "different pairs; ask for fewer",
     ),
+    "negative memory": (lambda t: ["plan", "--gpu-memory", "-4"], "memory must be a number above 0, not -4"),
+    "memory that is no number": (lambda t: ["plan", "--memory", "nan"], "memory must be a number above 0"),
+    "no speed": (lambda t: ["plan", "--gpu-memory", "24", "--tflops", "0"], "tflops must be a number above 0"),
+    "two memories": (lambda t: ["plan", "--gpu-memory", "24", "--memory", "8"], "not both"),
+    "text of no size": (lambda t: ["plan", "--corpus-megabytes", "0"], "megabytes of text must be"),
+    "plan of an unknown profile": (lambda t: ["plan", "-p", "nothing"], "unknown profile 'nothing'"),
+    "plan of an unknown model": (lambda t: ["plan", "-p", profile(t), "--model", "x"], "unknown model 'x'"),
+    "a shape that is nowhere": (
+        lambda t: ["plan", "-p", profile(t, models=[{"name": "m", "source": "hub:a/b"}])],
+        "the shape of a/b is not known here",
+    ),
     "nothing to record": (lambda t: ["record", "-p", profile(t)], "start with `bashkir run`"),
 }
 
@@ -205,6 +216,18 @@ def test_every_verb_has_an_example(verb):
 def test_help_lists_all_verbs():
     shown = CliRunner().invoke(cli.app, ["--help"]).output
     assert all(verb in shown for verb in VERBS)
+
+
+def test_a_plan_names_every_cell_and_what_it_needs(bashkir):
+    code, out, _ = bashkir("plan", "-p", "paper", "--gpu-memory", "24")
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()[2:-1]]
+    assert len(rows) == 7 + 3 * 3 + 4 * 4
+    peaks = {(row[0], row[1]): float(row[8]) for row in rows}
+    assert peaks["mistral-7b", "qlora_r8"] < 24
+    code, one, _ = bashkir("plan", "-p", "paper", "--gpu-memory", "24", "--model", "goldfish-full")
+    assert "goldfish-full (off) zero_shot" in one
+    assert "1 of 1 cells fit" in one
 
 
 def test_an_interruption_is_said(bashkir, monkeypatch):

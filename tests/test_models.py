@@ -57,6 +57,41 @@ def test_a_folder_with_pickled_weights_only_is_refused(workspace, shared_workspa
         load_model(ModelSpec(name="x", source=f"path:{folder}"), workspace)
 
 
+def pickled(folder, origin: str, weights) -> ModelSpec:
+    folder.mkdir()
+    with open(f"{origin}/config.json") as stream:
+        (folder / "config.json").write_text(stream.read())
+    torch.save(weights, folder / "pytorch_model.bin")
+    return ModelSpec(name="x", source=f"path:{folder}", weights_format="pytorch")
+
+
+def test_pickled_weights_are_read_where_the_profile_says_so(workspace, shared_workspace, tmp_path):
+    spec = ModelSpec(name="x", source="random:gpt2")
+    weights = load_file(f"{location(spec, shared_workspace)}/model.safetensors")
+    read = load_model(pickled(tmp_path / "p", location(spec, shared_workspace), weights), workspace).state_dict()
+    exact = load_model(spec, shared_workspace).state_dict()
+    assert all(torch.equal(read[name], exact[name]) for name in exact)
+
+
+class Intruder:
+    """Would write a file if it were unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_what_is_no_tensor_in_pickled_weights_is_never_built(workspace, shared_workspace, tmp_path):
+    origin = location(ModelSpec(name="x", source="random:gpt2"), shared_workspace)
+    spec = pickled(tmp_path / "p", origin, {"transformer.wte.weight": Intruder(str(tmp_path / "ran"))})
+    with pytest.raises(ModelError, match="cannot load") as caught:
+        load_model(spec, workspace)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_hub_model_without_network_says_so_in_one_line(workspace, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

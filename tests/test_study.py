@@ -30,11 +30,63 @@ def test_every_profile_that_ships_is_valid(name):
     assert study.name == name
     cells = study.cells("corpus")
     assert len({cell.run_id for cell in cells}) == len(cells)
-    assert sum(cell.method.kind == "zero_shot" for cell in cells) == len(study.models)
+    assert sum(cell.method.kind == "zero_shot" for cell in cells) == len(study.enabled_models)
 
 
 def test_the_four_profiles_are_there():
-    assert {"smoke", "demo", "study", "paper"} <= set(profile_names())
+    assert {"smoke", "demo", "study", "paper", "paper-1024"} <= set(profile_names())
+
+
+def test_the_paper_profile_names_the_whole_matrix():
+    study = load_study("paper")
+    cells = [cell for cell in study.cells("x") if cell.training is not None]
+    assert len(cells) == 3 * (3 * 3 + 4 * 4)
+    assert study.seeds == (42, 123, 2024)
+    assert all(model.revision and len(model.revision) == 40 for model in study.enabled_models)
+    scored = [model for model in study.models if model.methods == ()]
+    assert {model.source.rpartition("/")[2] for model in scored} == {
+        *(f"bak_cyrl_{size}" for size in ("5mb", "10mb", "100mb", "full")),
+        "mGPT-1.3B-bashkir",
+    }
+    assert not any(model.enabled for model in scored)
+    for model in scored:
+        assert [cell.method.kind for cell in study.model_cells("x", model.name)] == ["zero_shot"]
+
+
+def test_long_blocks_differ_from_the_papers_in_nothing_else():
+    short, long = load_study("paper"), load_study("paper-1024")
+    assert (short.training.block_length, long.training.block_length) == (128, 1024)
+    tokens = [s.training.batch_size * s.training.gradient_accumulation * s.training.block_length for s in (short, long)]
+    assert tokens[0] == tokens[1]
+    same = {"models", "name", "description", "training"}
+    assert short.model_dump(exclude=same) == long.model_dump(exclude=same)
+    assert short.enabled_models == long.enabled_models
+
+
+def test_models_that_are_off_are_passed_over_but_can_be_named(tmp_path):
+    models = [{"name": "off", "source": "random:gpt2", "enabled": False}, {"name": "on", "source": "random:gpt2"}]
+    study = load_study(written(tmp_path, MINIMAL | {"models": models}))
+    assert {cell.model.name for cell in study.cells("x")} == {"on"}
+    assert study.model().name == "on"
+    assert study.run_spec("x", method="full", model="off").model.name == "off"
+    assert len(study.model_cells("x", "off")) == 2
+    assert study.run_spec("x", method="full").run_id == study.cells("x")[1].run_id
+
+
+KNOWN_RUNS = {
+    ("demo", "lora_r8"): "smollm2-135m-lora_r8-s42-c73b10016ad9",
+    ("study", "full"): "smollm2-135m-full-s42-58e9ccceff22",
+    ("smoke", "qlora_r8"): "tiny-llama-qlora_r8-s42-fbaa88146fd6",
+}
+
+
+@pytest.mark.parametrize(("profile", "method"), KNOWN_RUNS)
+def test_finished_runs_keep_their_names(profile, method):
+    """A run of an earlier version of the package is found again, whatever settings came to the models since."""
+    spec = load_study(profile).run_spec("f" * 16, method=method)
+    assert spec.run_id == KNOWN_RUNS[profile, method]
+    on = {"enabled": False, "weights_format": "pytorch"}
+    assert spec.model_copy(update={"model": spec.model.model_copy(update=on)}).run_id == spec.run_id
 
 
 def test_demo_covers_what_the_issue_asks():
@@ -63,6 +115,7 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"models": [{"name": "m", "source": "ftp:x"}]}, "is not pip"),
         ({"models": [{"name": "m", "source": "random:gpt2", "methods": ["qlora"]}]}, "unknown methods: qlora"),
         ({"models": [{"name": "m", "source": "random:gpt2"}] * 2}, "named twice"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "enabled": False}]}, "every model is off"),
         ({"evaluation": {"window": 8, "overlap": 8}}, "overlap must be smaller"),
     ],
 )

@@ -1,0 +1,257 @@
+"""Memory of one training step, from a model's shape: the equations of the page "Planning" of the book, in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..adapt import Precision
+from ..study import MethodSpec
+from .shapes import GATED, Shape
+
+GRADIENT_BYTES = 4
+MOMENT_BYTES = 8
+"""Two moments of AdamW in float32."""
+NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
+"""4 bits, an 8-bit scale for each 64 numbers, a float32 scale for each 256 of those (Dettmers et al., 2023)."""
+LOSS_BYTES = 12
+"""At the start of the backward pass: log-probabilities, their gradient and that of the logits, in float32 each."""
+LIBRARIES_BYTES = 0.58e9
+"""Resident memory of a process with the libraries loaded, before any weight; measured, see ``book/recorded/plan``."""
+HEAP_HOLES = {"zero_shot": 1.0, "full": 1.0, "lora": 1.9, "qlora": 1.9}
+"""Fitted to the measured peaks of ``book/recorded/plan``: sets of logits that the heap of a processor holds in holes.
+
+Blocks as large as the logits find no hole once smaller ones lie between. With adapters it differs from run to run,
+between about 1 and 2.8 sets; the fit lies between.
+"""
+CUDA_CONTEXT_BYTES = 0.7e9
+"""Assumption: CUDA context, kernels and cuBLAS workspaces. No GPU was there to measure it."""
+CUDA_FRAGMENTATION = 0.05
+"""Assumption: what PyTorch's caching allocator holds beyond what is in use. No GPU was there to measure it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one optimiser step is cut: blocks at a time, times, and whether activations are computed again."""
+
+    micro_batch: int
+    accumulation: int
+    checkpointing: bool
+
+    @property
+    def effective_batch(self) -> int:
+        """Blocks in one optimiser step."""
+        return self.micro_batch * self.accumulation
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step to estimate: model, method, number formats, block length in tokens, layout, device."""
+
+    shape: Shape
+    method: MethodSpec
+    precision: Precision
+    block_length: int
+    layout: Layout
+    gpu: bool
+
+    @property
+    def tokens(self) -> int:
+        """T, tokens of one micro batch."""
+        return self.layout.micro_batch * self.block_length
+
+    @property
+    def stream_bytes(self) -> int:
+        """s, bytes of a number of the residual stream: the format of the frozen or trained weights."""
+        return 4 if self.precision.weights == torch.float32 else 2
+
+    @property
+    def compute_bytes(self) -> int:
+        """c, bytes of a number in a product: 2 under bfloat16 autocast."""
+        return 2 if self.precision.autocast else self.stream_bytes
+
+    @property
+    def branch_bytes(self) -> int:
+        """g, bytes of what a linear layer gives: a 4-bit layer gives the format of its input, the others that of c."""
+        return self.stream_bytes if self.method.kind == "qlora" else self.compute_bytes
+
+    @property
+    def trained(self) -> int:
+        """P_t, numbers that training changes."""
+        if self.method.kind == "full":
+            return self.shape.parameters
+        return self.shape.adapter_parameters(self.method.rank) if self.method.rank else 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes by cause, all at the moment of the peak; ``peak`` is their sum."""
+
+    weights: float
+    optimiser: float
+    gradients: float
+    copies: float
+    """Weights in bfloat16, made by autocast and kept until the backward pass has used them."""
+    activations: float
+    logits: float
+    allocator: float
+    """Held by the allocator beyond what is in use."""
+    process: float
+
+    @property
+    def peak(self) -> float:
+        """Largest memory of the process (or, on a GPU, of the card)."""
+        parts = (self.weights, self.optimiser, self.gradients, self.copies, self.activations, self.logits)
+        return sum(parts) + self.allocator + self.process
+
+
+def weight_bytes(step: Step) -> float:
+    """Weights and adapters, equation (weights).
+
+    QLoRA keeps the linear layers of the blocks in NF4 and embeddings, norms, biases and head in the format of the
+    weights. On a processor those are views into the checkpoint's file, which stays in memory whole.
+    """
+    shape = step.shape
+    adapters = 4 * (step.trained if step.method.rank else 0)
+    if step.method.kind != "qlora":
+        return step.stream_bytes * shape.parameters + adapters
+    packed = NF4_BYTES * shape.linear_parameters
+    exact = shape.parameters - (shape.linear_parameters if step.gpu else 0)
+    return packed + step.stream_bytes * exact + adapters
+
+
+def copy_bytes(step: Step) -> float:
+    """bfloat16 copies of float32 weights that autocast makes, equation (copies); none without autocast.
+
+    Those of trained weights stay in autocast's cache until the forward pass ends; those of frozen ones only for the
+    backward pass, which with recomputation makes them again block by block.
+    """
+    if not step.precision.autocast:
+        return 0.0
+    adapters = step.trained if step.method.rank else 0
+    frozen = step.stream_bytes == 4
+    head = step.shape.embedding_parameters if frozen else 0
+    kept = step.method.kind == "full" or (step.method.kind == "lora" and not step.layout.checkpointing)
+    linears = step.shape.linear_parameters if frozen and kept else 0
+    return 2.0 * (adapters + head + linears)
+
+
+def block_activation_bytes(step: Step) -> float:
+    """Bytes that the backward pass needs of one block for each token, equation (activations).
+
+    The sum of norms, inputs of the linear layers, attention, feed-forward part and dropout masks; checked against what
+    autograd saves, layer by layer, in ``tests/test_planning.py``.
+    """
+    parts = (_norm_bytes, _input_bytes, _attention_bytes, _feed_forward_bytes, _dropout_bytes)
+    return sum(part(step) for part in parts)
+
+
+def _norm_bytes(step: Step) -> float:
+    """RMSNorm keeps its input in float32 and, when its scale is trained, the normed; LayerNorm its input alone."""
+    shape, trained = step.shape, step.method.kind == "full"
+    if shape.family not in GATED:
+        return shape.block_norms * step.stream_bytes * shape.hidden
+    kept = 4 + (4 if trained else 0)
+    normed = 4 if shape.family == "gemma3_text" else step.compute_bytes
+    heads = (4 + (normed if trained else 0)) * (shape.attention_width + shape.kv_width)
+    return shape.block_norms * kept * shape.hidden + (heads if shape.head_norms else 0)
+
+
+def _input_bytes(step: Step) -> float:
+    """Inputs of the linear layers: under autocast each layer keeps a cast copy of its own, else they share one."""
+    shape, rank = step.shape, step.method.rank or 0
+    low_rank = step.compute_bytes * rank * len(shape.linears)
+    if step.precision.autocast:
+        # the fused kernel's output is the next layer's input, but phi's comes in another order of dimensions
+        shared = 0 if rank or _plain_attention(step) or shape.family == "phi" else shape.attention_width
+        return step.compute_bytes * (sum(linear.inputs for linear in shape.linears) - shared) + low_rank
+    branches = 1 if shape.family == "phi" else 2
+    output = shape.attention_width if _plain_attention(step) or shape.family == "phi" else 0
+    return step.compute_bytes * (branches * shape.hidden + output + shape.intermediate) + low_rank
+
+
+def _plain_attention(step: Step) -> bool:
+    """Whether attention is computed as a whole matrix: the processor's fused kernel knows no dropout."""
+    return step.shape.attention_dropout and not step.gpu
+
+
+def _attention_bytes(step: Step) -> float:
+    """Queries, keys, values and output of the fused kernel; the plain one adds three float32 matrices of block²."""
+    shape = step.shape
+    if _plain_attention(step):
+        return 12 * shape.attention_width + 12 * shape.heads * step.block_length
+    return step.compute_bytes * (2 * shape.attention_width + 2 * shape.kv_width) + 4 * shape.heads
+
+
+def _feed_forward_bytes(step: Step) -> float:
+    """Gate, its activation and the other factor; or the four factors of the tanh form of GELU."""
+    factors = 3 if step.shape.family in GATED else 4
+    return factors * step.branch_bytes * step.shape.intermediate
+
+
+def _dropout_bytes(step: Step) -> float:
+    """Masks of two residual branches: bytes on a GPU, numbers of the branch on a processor."""
+    if not step.shape.residual_dropout:
+        return 0.0
+    return (2.0 if step.gpu else step.compute_bytes + step.branch_bytes) * step.shape.hidden
+
+
+def activation_bytes(step: Step) -> float:
+    """Activations at the end of the forward pass, equations (activations) and (checkpointing)."""
+    shape = step.shape
+    last_norm = 4 * shape.hidden + (step.compute_bytes * shape.hidden if step.method.kind == "full" else 0)
+    block = step.stream_bytes * shape.hidden if step.layout.checkpointing else block_activation_bytes(step)
+    return step.tokens * (shape.layers * block + last_norm)
+
+
+def training_memory(step: Step) -> Memory:
+    """The largest memory of a training step, equation (peak): the costliest of its four moments."""
+    return max(_moments(step), key=lambda memory: memory.peak)
+
+
+def _moments(step: Step) -> tuple[Memory, ...]:
+    """End of the forward pass, start of the backward pass, the head's gradient, and the end of the backward pass."""
+    shape, copies, activations = step.shape, copy_bytes(step), activation_bytes(step)
+    entries, head = shape.vocabulary * step.tokens, shape.embedding_parameters
+    full, again = step.method.kind == "full", step.layout.checkpointing
+    held = GRADIENT_BYTES * step.trained if step.layout.accumulation > 1 else 0
+    head_copy = 2.0 * head if copies and step.stream_bytes == 4 else 0.0
+    left = head_copy if again else copies
+    block = step.tokens * block_activation_bytes(step)
+    forward_logits = (10 if step.precision.autocast else 8) * entries
+    head_gradients = held + ((4 + step.compute_bytes) * head if full else 0)
+    embedding_gradient = 4 * head if full and shape.tied else 0
+    gradients = GRADIENT_BYTES * step.trained + embedding_gradient
+    # in the heap of a processor, gradients do not fit into the holes of bfloat16 copies half their size
+    holes = 0.0 if step.gpu else copies
+    return (
+        _memory(step, held, copies, activations, forward_logits),
+        _memory(step, held, left, activations, LOSS_BYTES * entries),
+        _memory(step, head_gradients, left, activations, step.compute_bytes * entries),
+        _memory(step, gradients, holes, block, 0.0),
+    )
+
+
+def _memory(step: Step, gradients: float, copies: float, activations: float, logits: float) -> Memory:
+    weights, optimiser = weight_bytes(step), float(MOMENT_BYTES * step.trained)
+    in_use = weights + optimiser + gradients + copies + activations + logits
+    loss = LOSS_BYTES * step.shape.vocabulary * step.tokens
+    return Memory(
+        weights=weights,
+        optimiser=optimiser,
+        gradients=float(gradients),
+        copies=copies,
+        activations=activations,
+        logits=float(logits),
+        allocator=CUDA_FRAGMENTATION * in_use if step.gpu else HEAP_HOLES[step.method.kind] * loss,
+        process=CUDA_CONTEXT_BYTES if step.gpu else LIBRARIES_BYTES,
+    )
+
+
+def scoring_memory(step: Step) -> Memory:
+    """Largest memory of scoring a batch without gradients, equation (scoring); ``step`` holds batch and window."""
+    shape = step.shape
+    logits = (step.stream_bytes + 4) * shape.vocabulary * step.tokens + 8 * shape.vocabulary * step.block_length
+    widest = step.tokens * step.stream_bytes * (4 * shape.hidden + 3 * shape.intermediate)
+    return _memory(step, 0.0, 0.0, float(widest), float(logits))

@@ -1,0 +1,277 @@
+"""What a study asks of a machine: for each cell the layout that fits, its memory and its hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+import psutil
+
+from ..adapt import bfloat16_hardware, precision_on
+from ..exceptions import PlanError
+from ..study import RunSpec, Study, TrainingSpec
+from ..workspace import Workspace
+from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
+from .memory import Layout, Memory, Step, scoring_memory, training_memory
+from .shapes import Shape, shape_of
+
+GIGABYTE = 1e9
+SAFETY = 0.9
+"""Share of a machine's memory that a cell may fill: the formulas are held to 15% of what was measured."""
+BUSY_TOKENS = 1024
+"""Smaller micro batches leave a processor or a GPU waiting, so recomputation is chosen before them."""
+GPU_TFLOPS, CPU_TFLOPS = 50.0, 0.3
+"""Assumptions: operations sustained by one recent GPU in bfloat16, and by two cores; `--tflops` replaces them."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is planned for."""
+
+    memory_bytes: float
+    gpu: bool
+    bfloat16: bool
+    tflops: float
+    """Sustained 10¹² floating-point operations a second."""
+    tokens_per_second: float | None = None
+    """Measured training throughput; replaces the operations where it is given."""
+
+    def __post_init__(self) -> None:
+        for what, value in (("memory", self.memory_bytes), ("tflops", self.tflops), ("speed", self.tokens_per_second)):
+            if value is not None and not 0 < value < float("inf"):
+                raise PlanError(f"{what} must be a number above 0, not {value:g}")
+
+    @property
+    def usable_bytes(self) -> float:
+        """What a cell may fill."""
+        return SAFETY * self.memory_bytes
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One model and method on one machine: layout, memory and hours of each of its runs."""
+
+    model: str
+    method: str
+    enabled: bool
+    runs: int
+    """Seeds."""
+    parameters: int
+    trained: int
+    layout: Layout
+    memory: Memory
+    fits: bool
+    hours: float | None
+    """Of one run; None where the number of tokens is not known."""
+
+
+def machine_for(
+    *,
+    gpu_gigabytes: float | None = None,
+    gigabytes: float | None = None,
+    tflops: float | None = None,
+    tokens_per_second: float | None = None,
+) -> Machine:
+    """A GPU with that memory, or a processor (with this machine's memory and number formats, unless it is given).
+
+    A GPU is taken to multiply bfloat16. Figures that are not given are assumptions: ``GPU_TFLOPS``, ``CPU_TFLOPS``.
+
+    Raises:
+        PlanError: both memories are given, or a figure is not above 0.
+    """
+    if gpu_gigabytes is not None and gigabytes is not None:
+        raise PlanError("give the memory of a GPU or of a processor, not both")
+    gpu = gpu_gigabytes is not None
+    given = gpu_gigabytes if gpu else gigabytes
+    memory = psutil.virtual_memory().total if given is None else given * GIGABYTE
+    assumed = GPU_TFLOPS if gpu else CPU_TFLOPS
+    bfloat16 = gpu or bfloat16_hardware()[0]
+    return Machine(memory, gpu, bfloat16, assumed if tflops is None else tflops, tokens_per_second)
+
+
+def training_layout(training: TrainingSpec) -> Layout:
+    """The layout that a profile names."""
+    return Layout(training.batch_size, training.gradient_accumulation, training.gradient_checkpointing)
+
+
+def with_layout(training: TrainingSpec, layout: Layout) -> TrainingSpec:
+    """The same training cut otherwise.
+
+    Raises:
+        PlanError: the effective batch would change.
+    """
+    if layout.effective_batch != training_layout(training).effective_batch:
+        raise PlanError(f"{layout.effective_batch} blocks a step are not the profile's {training.batch_size}")
+    changes = {
+        "batch_size": layout.micro_batch,
+        "gradient_accumulation": layout.accumulation,
+        "gradient_checkpointing": layout.checkpointing,
+    }
+    return training.model_copy(update=changes)
+
+
+def layouts(effective_batch: int, block_length: int) -> list[Layout]:
+    """Every way to cut a step of ``effective_batch`` blocks, the one to be preferred first.
+
+    Whole micro batches only, so that each step sees the same blocks. Without recomputation as long as a micro batch
+    has ``BUSY_TOKENS``, then with it; smaller micro batches without recomputation come last.
+    """
+    sizes = [size for size in range(effective_batch, 0, -1) if effective_batch % size == 0]
+    busy = [size for size in sizes if size * block_length >= BUSY_TOKENS or size == effective_batch]
+    idle = [size for size in sizes if size not in busy]
+    order = [(size, False) for size in busy] + [(size, True) for size in sizes] + [(size, False) for size in idle]
+    return [Layout(size, effective_batch // size, again) for size, again in order]
+
+
+def choose_layout(step: Step, machine: Machine) -> tuple[Layout, Memory, bool]:
+    """The first layout whose peak fits the machine, with the effective batch of ``step``; else the smallest one."""
+    ways = layouts(step.layout.effective_batch, step.block_length)
+    estimates = [(way, training_memory(_recut(step, way))) for way in ways]
+    for way, memory in estimates:
+        if memory.peak <= machine.usable_bytes:
+            return way, memory, True
+    way, memory = min(estimates, key=lambda estimate: estimate[1].peak)
+    return way, memory, False
+
+
+def plan_study(
+    study: Study,
+    machine: Machine,
+    workspace: Workspace,
+    *,
+    models: Iterable[str] | None = None,
+    text_megabytes: float | None = None,
+) -> list[CellPlan]:
+    """Plan every cell of a study, one entry for all seeds; nothing is downloaded.
+
+    Args:
+        models: names of models, on or off; by default those that are on.
+        text_megabytes: training text in 10⁶ UTF-8 bytes, for a budget in epochs; the paper's own corpus is known.
+
+    Raises:
+        PlanError: the text has no size above 0.
+        ModelError: a model whose shape is not known here.
+        ProfileError: an unknown model.
+    """
+    if text_megabytes is not None and not 0 < text_megabytes < float("inf"):
+        raise PlanError(f"megabytes of text must be a number above 0, not {text_megabytes:g}")
+    known_bytes = training_bytes(study.corpus) if text_megabytes is None else text_megabytes * 1e6
+    names = [model.name for model in study.enabled_models] if models is None else list(models)
+    plans = []
+    for name in names:
+        shape = shape_of(study.model(name), workspace)
+        text = _Text(known_bytes, bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
+        cells = [cell for cell in study.model_cells("", name) if _first(cell, study)]
+        plans += [_plan_cell(study, shape, machine, text, cell) for cell in cells]
+    return plans
+
+
+def _first(cell: RunSpec, study: Study) -> bool:
+    return cell.training is None or cell.seed == study.seeds[0]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Bytes of the training text, and bytes of each token of one tokenizer; None where they are not known."""
+
+    text_bytes: float | None
+    token_bytes: float | None
+
+
+def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: RunSpec) -> CellPlan:
+    step = step_of(cell, study, shape, machine)
+    if cell.training is None:
+        layout, memory = step.layout, scoring_memory(step)
+        fits = memory.peak <= machine.usable_bytes
+        tokens = study.evaluation.max_bytes / text.token_bytes if text.token_bytes else None
+        seconds = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
+    else:
+        layout, memory, fits = choose_layout(step, machine)
+        tokens = training_tokens(cell.training, text.text_bytes, text.token_bytes)
+        seconds = None if tokens is None else _training_hours(_recut(step, layout), machine, tokens)
+    return CellPlan(
+        model=cell.model.name,
+        method=cell.method.name,
+        enabled=cell.model.enabled,
+        runs=1 if cell.training is None else len(study.seeds),
+        parameters=shape.parameters,
+        trained=step.trained,
+        layout=layout,
+        memory=memory,
+        fits=fits,
+        hours=seconds,
+    )
+
+
+def step_of(cell: RunSpec, study: Study, shape: Shape, machine: Machine) -> Step:
+    """One step of a cell as its profile cuts it; for zero-shot, one batch of windows that are scored."""
+    wanted = cell.training.precision if cell.training else "auto"
+    precision = precision_on(
+        wanted, cell.method, bfloat16=machine.bfloat16, gpu=machine.gpu, hardware="the machine planned for"
+    )
+    training, evaluation = cell.training, study.evaluation
+    return Step(
+        shape=shape,
+        method=cell.method,
+        precision=precision,
+        block_length=training.block_length if training else evaluation.window,
+        layout=training_layout(training) if training else Layout(evaluation.batch_size, 1, False),
+        gpu=machine.gpu,
+    )
+
+
+def _training_hours(step: Step, machine: Machine, tokens: float) -> float:
+    if machine.tokens_per_second is not None:
+        return tokens / machine.tokens_per_second / 3600
+    return hours(tokens, training_flops(step), machine.tflops)
+
+
+def _recut(step: Step, layout: Layout) -> Step:
+    return Step(step.shape, step.method, step.precision, step.block_length, layout, step.gpu)
+
+
+def plan_table(plans: Iterable[CellPlan]) -> pd.DataFrame:
+    """One row a cell, GB of 10⁹ bytes; hours of one run, missing where they are not known."""
+    return pd.DataFrame([_row(plan) for plan in plans])
+
+
+def _row(plan: CellPlan) -> dict[str, object]:
+    memory = plan.memory
+    cut = f"{plan.layout.micro_batch} x {plan.layout.accumulation}"
+    return {
+        "model": plan.model if plan.enabled else f"{plan.model} (off)",
+        "method": plan.method,
+        "trained": plan.trained,
+        "weights GB": (memory.weights + memory.copies) / GIGABYTE,
+        "optimiser GB": memory.optimiser / GIGABYTE,
+        "gradients GB": memory.gradients / GIGABYTE,
+        "activations GB": memory.activations / GIGABYTE,
+        "logits GB": memory.logits / GIGABYTE,
+        "peak GB": memory.peak / GIGABYTE,
+        "fits": "yes" if plan.fits else "no",
+        "batch": cut,
+        "recompute": "yes" if plan.layout.checkpointing else "no",
+        "hours": plan.hours,
+        "runs": plan.runs,
+    }
+
+
+def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
+    """The plan as text: what was assumed, the table, and the hours of all runs that fit."""
+    table = plan_table(plans)
+    shown = {"trained": "{:,.0f}".format}
+    kind = "a GPU" if machine.gpu else "a processor"
+    speed = f"{machine.tflops:g} TFLOP/s"
+    if machine.tokens_per_second is not None:
+        speed = f"{machine.tokens_per_second:g} tokens/s"
+    fitting = [plan for plan in plans if plan.fits]
+    known = [plan.hours * plan.runs for plan in fitting if plan.hours is not None]
+    return "\n".join(
+        [
+            f"profile {study.name} on {kind} with {machine.memory_bytes / GIGABYTE:.1f} GB, "
+            f"of which {SAFETY:.0%} may be used; {speed}",
+            table.to_string(index=False, formatters=shown, float_format="{:.2f}".format, na_rep="?"),
+            f"{len(fitting)} of {len(plans)} cells fit; {sum(known):.1f} hours for the {len(known)} of known length",
+        ]
+    )

@@ -300,8 +300,9 @@ def pairs(
     Example: bashkir language pairs tasks && lm_eval --include_path tasks --tasks bashkir_pairs --model hf …
     """
     from .language.pairs import all_pairs
-    from .pairs_export import write_dataset, write_harness_tasks
+    from .pairs_export import refuse_existing, write_dataset, write_harness_tasks
 
+    refuse_existing(folder)
     write = write_harness_tasks if form == "lm-eval" else write_dataset
     made = all_pairs(count, seed)
     print(f"{len(made):,} pairs written to {write(made, folder)}")

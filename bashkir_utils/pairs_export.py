@@ -113,12 +113,21 @@ def write_dataset(pairs: Sequence[MinimalPair], folder: Path) -> Path:
     return folder
 
 
+def refuse_existing(folder: Path) -> None:
+    """Ask before the pairs are made, which takes seconds.
+
+    Raises:
+        BashkirError: the folder exists.
+    """
+    if folder.exists():
+        raise BashkirError(f"{folder} exists already; name another folder or remove it first")
+
+
 @contextlib.contextmanager
 def _new_folder(folder: Path, pairs: Sequence[MinimalPair]) -> Iterator[Path]:
     if not pairs:
         raise BashkirError("there are no minimal pairs to write")
-    if folder.exists():
-        raise BashkirError(f"{folder} exists already; name another folder or remove it first")
+    refuse_existing(folder)
     with disk_errors(str(folder), BashkirError), atomic_directory(folder) as temporary:
         yield temporary
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .exceptions import BashkirError, RunError, SweepError
+from .exceptions import BashkirError, LanguageError, RunError, SweepError
 from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
@@ -18,6 +18,7 @@ from .workspace import Workspace, recorded_folder
 if TYPE_CHECKING:
     from .corpus import Corpus
     from .evaluation import Interval
+    from .language.pairs import MinimalPair
     from .minimal_pairs import StudyPairs
     from .runs import Evaluation, Run
     from .sweep import Outcome, Resources
@@ -286,7 +287,7 @@ def check(
 
 
 @language.command()
-def pairs(
+def pairs(  # noqa: PLR0913, PLR0917
     folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
     form: Annotated[
         Literal["lm-eval", "dataset"],
@@ -294,18 +295,37 @@ def pairs(
     ] = "lm-eval",
     count: Annotated[int, typer.Option("--count", min=1, help="Pairs of each phenomenon.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn.")] = 42,
+    profile: Annotated[
+        str | None, typer.Option("--profile", "-p", help="Balance the words by this profile's training text.")
+    ] = None,
+    corpus: CorpusOption = None,
 ) -> None:
     """Write the minimal pairs for others: lm-evaluation-harness tasks, or parquet files with a card.
 
+    With --profile, and its seed and number, they are the pairs that the profile's runs score.
     Example: bashkir language pairs tasks && lm_eval --include_path tasks --tasks bashkir_pairs --model hf …
     """
-    from .language.pairs import all_pairs
     from .pairs_export import refuse_existing, write_dataset, write_harness_tasks
 
     refuse_existing(folder)
     write = write_harness_tasks if form == "lm-eval" else write_dataset
-    made = all_pairs(count, seed)
+    made = _pairs(count, seed, profile, corpus)
     print(f"{len(made):,} pairs written to {write(made, folder)}")
+
+
+def _pairs(count: int, seed: int, profile: str | None, corpus: str | None) -> tuple[MinimalPair, ...]:
+    """Minimal pairs, their words balanced by a text if one is named."""
+    from .language.pairs import all_pairs
+    from .minimal_pairs import study_pairs
+    from .study import PairsSpec
+
+    if profile is None and corpus is None:
+        return all_pairs(count, seed)
+    study, text, _ = _prepare(profile or "study", corpus)
+    asked = study_pairs(text, (study.minimal_pairs or PairsSpec()).model_copy(update={"pairs": count, "seed": seed}))
+    if asked is None:
+        raise LanguageError(f"the pairs are Bashkir, and {text.label} is not: leave --profile and --corpus out")
+    return asked.pairs
 
 
 def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace]:

@@ -140,7 +140,7 @@ def _replace_directory(temporary: Path, final: Path) -> None:
 
 _UNWRITABLE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EIO, errno.ENAMETOOLONG),
 )
 
 

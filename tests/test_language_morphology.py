@@ -147,3 +147,61 @@ def test_parts_are_those_of_the_form_that_was_asked_for():
     assert parts("ҡар", "DAT") == ("ҡар", "ға")
     assert parts("уҡы", "FUT+1PL") == ("уҡы", "ясаҡ", "быҙ")
     assert parts("бар", pos="verb") == ("бар",)
+
+
+# Written down by hand from the grammars, not made by the rules.
+GOLD = {
+    ("атай", "P3"): "атаһы",
+    ("әсәй", "P3+DAT"): "әсәһенә",
+    ("апай", "P3"): "апаһы",
+    ("ағай", "P3+ABL"): "ағаһынан",
+    ("олатай", "P3"): "олатаһы",
+    ("ҡартәсәй", "P3+ACC"): "ҡартәсәһен",
+    ("атай", "P1SG"): "атайым",
+    ("атай", "PL+P3"): "атайҙары",
+    ("ирек", "P3"): "ирке",
+    ("милек", "P3"): "милке",
+    ("холоҡ", "P3"): "холҡо",
+    ("акционер", "PL"): "акционерҙар",
+    ("инвалид", "DAT"): "инвалидҡа",
+    ("немец", "PL"): "немецтар",
+    ("комплекс", "P3"): "комплексы",
+    ("архив", "LOC"): "архивта",
+    ("премьер-министр", "P3"): "премьер-министры",
+    ("муниципалитет", "PL"): "муниципалитеттар",
+    ("капиталь", "PL"): "капиталдар",
+    ("процесс", "PL"): "процестар",
+    ("класс", "LOC"): "класта",
+    ("класс", "P3"): "класы",
+    ("поезд", "PL"): "поездар",
+    ("поезд", "LOC"): "поезда",
+    ("поезд", "P3"): "поезы",
+    ("артист", "P3"): "артисы",
+    ("рок", "P3"): "рогы",
+    ("эшлә", "PASS+PRS+3SG"): "эшләнә",
+    ("уйла", "PASS+PRS+3SG"): "уйлана",
+    ("түлә", "PASS+PST+3SG"): "түләнде",
+    ("уҡы", "PASS+PRS+3SG"): "уҡыла",
+    ("ҡуй", "CAUS+PST+3SG"): "ҡуйҙырҙы",
+    ("бар", "CAUS+PRS+3SG"): "барҙыра",
+    ("ултыр", "CAUS+PST+3SG"): "ултыртты",
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "form"), GOLD.items(), ids=lambda value: "+".join(value) if len(value) == 2 else None
+)
+def test_forms_that_a_grammar_gives(asked, form):
+    stem, tags = asked
+    assert inflect(stem, tags) == form
+    assert any(one.entry.stem == stem and "+".join(one.tags) == tags for one in analyse(form))
+
+
+@pytest.mark.parametrize("word", ["барта", "эшләлә", "ҡуйта", "классы", "поезды", "атайы"])
+def test_forms_that_no_text_has_are_no_words(word):
+    tags = {one.tags for one in analyse(word)}
+    assert not tags & {("P3",), ("CAUS", "PRS", "3SG"), ("PASS", "PRS", "3SG")}
+
+
+def test_a_noun_and_a_name_are_told_by_their_first_letter():
+    assert (inflect("ирек", "P3"), inflect("Ирек", "P3")) == ("ирке", "Ирке")

@@ -11,7 +11,16 @@ from functools import cache, lru_cache
 from ..exceptions import LanguageError
 from .lexicon import Entry, entries_of, lexicon
 from .morphotactics import ARCS, UNFINISHED, Arc
-from .phonology import alternative, attach, ends_in_vowel, has_vowel, is_front, voice_final
+from .phonology import (
+    alternative,
+    attach,
+    count_vowels,
+    ends_in_vowel,
+    has_vowel,
+    is_front,
+    simplify_final,
+    voice_final,
+)
 
 MAX_WORD_LETTERS = 60
 """Longer strings without a space are no words and are not analysed."""
@@ -43,12 +52,13 @@ class Form:
 
     def _before(self, pattern: str) -> str:
         if pattern[0] in "AIU" and not ends_in_vowel(self.text):
-            return self.oblique or voice_final(self.text)
-        return self.text
+            return self.oblique or voice_final(simplify_final(self.text))
+        return simplify_final(self.text)
 
     def begins(self, word: str) -> bool:
         """Whether ``word`` may still come of it: it begins with one of the shapes that suffixes leave of a word."""
-        shapes = [self.text, self.oblique or voice_final(self.text)]
+        bare = simplify_final(self.text)
+        shapes = [bare, self.oblique or voice_final(bare)]
         if self.text.endswith(("й", "ь")):
             shapes.append(self.text[:-1] + ("я" if self.text.endswith("й") else ""))
         return word.startswith(tuple(shapes))
@@ -143,14 +153,16 @@ def _cut(word: str, cuts: Sequence[int]) -> tuple[str, ...]:
 
 def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
     """The tags that may come next."""
-    form, state = _start(entry)
+    form, state = start(entry)
     for tag in tags:
         form, state = next(_steps(entry, form, state, tag))
     return tuple(dict.fromkeys(arc.tag for arc in ARCS[state] if _fits(arc, form)))
 
 
 def _known(stem: str, pos: str | None) -> tuple[Entry, ...]:
-    entries = tuple(entry for entry in entries_of(stem) if pos in {None, entry.pos})
+    found = (entry for entry in entries_of(stem) if pos in {None, entry.pos})
+    # a name and a noun may differ by their first letter alone
+    entries = tuple(sorted(found, key=lambda entry: entry.stem != stem))
     if not entries:
         near = difflib.get_close_matches(stem.lower(), _stems(), n=3)
         hint = f"; near to it: {', '.join(near)}" if near else ""
@@ -163,22 +175,26 @@ def _stems() -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.stem.lower() for entry in lexicon()))
 
 
-def _start(entry: Entry) -> tuple[Form, str]:
+def start(entry: Entry) -> tuple[Form, str]:
+    """The bare stem, and the state that it is in."""
     return Form(entry.stem, front=entry.front, rounded=entry.rounded, oblique=entry.oblique), entry.start
 
 
 def _fits(arc: Arc, form: Form) -> bool:
-    return not arc.after or form.text[-1] in arc.after
+    if arc.single is not None and arc.single != (count_vowels(form.text) == 1):
+        return False
+    return (not arc.after or form.text.endswith(arc.after)) and not (arc.unless and form.text.endswith(arc.unless))
 
 
 def _steps(entry: Entry, form: Form, state: str, tag: str | None = None) -> Iterator[tuple[Form, str]]:
     """What the arcs with this tag lead to; a form of the entry's own comes before the rules."""
     for arc in ARCS[state]:
         if arc.tag == tag and _fits(arc, form):
-            yield _follow(entry, form, arc)
+            yield follow(entry, form, arc)
 
 
-def _follow(entry: Entry, form: Form, arc: Arc) -> tuple[Form, str]:
+def follow(entry: Entry, form: Form, arc: Arc) -> tuple[Form, str]:
+    """The form with one more suffix, and the state after it; a first suffix may have a form of the entry's own."""
     if not form.cuts and arc.tag in entry.forms:
         irregular = entry.forms[arc.tag]
         return Form(irregular, cuts=(len(_common_prefix([entry.stem, irregular])),)), arc.to
@@ -187,7 +203,7 @@ def _follow(entry: Entry, form: Form, arc: Arc) -> tuple[Form, str]:
 
 def _walk(entry: Entry, tags: Sequence[str]) -> Form | str:
     """The form, or what is wrong with the tags."""
-    form, state = _start(entry)
+    form, state = start(entry)
     for place, tag in enumerate(tags):
         step = next(_steps(entry, form, state, tag), None)
         if step is None:
@@ -222,7 +238,7 @@ def _common_prefix(words: Sequence[str]) -> str:
 
 
 def _readings(entry: Entry, word: str) -> Iterator[tuple[tuple[str, ...], Form]]:
-    form, state = _start(entry)
+    form, state = start(entry)
     waiting: list[tuple[tuple[str, ...], Form, str]] = [((), form, state)]
     if not (form.begins(word) or entry.forms):
         return
@@ -232,7 +248,7 @@ def _readings(entry: Entry, word: str) -> Iterator[tuple[tuple[str, ...], Form]]
             yield tags, form
         for arc in ARCS[state]:
             if _fits(arc, form):
-                longer, after = _follow(entry, form, arc)
+                longer, after = follow(entry, form, arc)
                 if longer.begins(word):
                     waiting.append(((*tags, arc.tag), longer, after))
 

@@ -90,8 +90,12 @@ class Arc:
     pattern: str
     to: str
     """The state after it."""
-    after: str = ""
-    """Letters that the stem may end in; empty for any."""
+    after: tuple[str, ...] = ()
+    """What the stem may end in; empty for any."""
+    unless: tuple[str, ...] = ()
+    """What the stem may not end in."""
+    single: bool | None = None
+    """Whether the stem has one syllable; None for any number."""
 
 
 def _persons(of: Mapping[str, str], to: str = "finite") -> tuple[Arc, ...]:
@@ -136,7 +140,7 @@ _DERIVED = (
     Arc("VERB_REFL", "лAн", "verb"),
     Arc("VERB_RECP", "лAш", "verb"),
 )
-_VOWELS = "аәоөыеяэ"
+_VOWELS = tuple("аәоөыеяэ")
 _TENSES = (
     Arc("PRS", "A/й", "present"),
     Arc("PST", "NI", "short"),
@@ -198,13 +202,16 @@ ARCS: Mapping[str, tuple[Arc, ...]] = {
         *_DERIVED,
     ),
     "verb": (
-        Arc("CAUS", "т", "verb", after=_VOWELS + "йр"),
-        Arc("CAUS", "LIр", "verb", after="бгғдҙжзкҡлмнңпсҫтуүфхһцчшщ"),
-        Arc("PASS", "л", "verb", after=_VOWELS),
+        Arc("CAUS", "т", "verb", after=_VOWELS),
+        Arc("CAUS", "т", "verb", after=("й", "р"), single=False),
+        Arc("CAUS", "LIр", "verb", after=("й", "р"), single=True),
+        Arc("CAUS", "LIр", "verb", after=tuple("бгғдҙжзкҡлмнңпсҫтуүфхһцчшщ")),
+        Arc("PASS", "л", "verb", after=_VOWELS, unless=("ла", "лә")),
+        Arc("PASS", "н", "verb", after=("ла", "лә")),
         Arc("REFL", "н", "verb", after=_VOWELS),
-        Arc("PASS", "Iл", "verb", after="бвгғдҙжзйкҡмнңпрсҫтуүфхһцчшщ"),
-        Arc("PASS", "Iн", "verb", after="л"),
-        Arc("REFL", "Iн", "verb", after="бвгғдҙжзйкҡмңпрсҫтуүфхһцчшщ"),
+        Arc("PASS", "Iл", "verb", after=tuple("бвгғдҙжзйкҡмнңпрсҫтуүфхһцчшщ")),
+        Arc("PASS", "Iн", "verb", after=("л",)),
+        Arc("REFL", "Iн", "verb", after=tuple("бвгғдҙжзйкҡмңпрсҫтуүфхһцчшщ")),
         Arc("RECP", "Iш/ш", "verb"),
         Arc("NEG", "мA", "negative"),
         *_TENSES,

@@ -32,6 +32,11 @@ def is_rounded(stem: str) -> bool:
     return _last_vowel(stem) in {"о", "ө"}
 
 
+def count_vowels(stem: str) -> int:
+    """Vowel letters, which are as many as syllables but for у and ү that glide."""
+    return sum(letter in BACK_VOWELS | FRONT_VOWELS for letter in stem)
+
+
 def ends_in_vowel(stem: str) -> bool:
     """Whether the stem ends in a full vowel; у, ү and и close a syllable as glides, so they do not count."""
     return stem[-1:] in (BACK_VOWELS | FRONT_VOWELS) - GLIDES
@@ -53,7 +58,8 @@ def alternative(stem: str, pattern: str) -> str:
 def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool | None = None) -> str:
     """Add one suffix, in the shape that the stem asks for.
 
-    The spelling contracts й + а to я (уҡыясаҡ) and ст + т to ст (туристар, августа).
+    The spelling contracts й + а to я (уҡыясаҡ) and ст + т to ст (туристар, августа); -сс and -зд of loans lose their
+    last letter (:func:`simplify_final`).
 
     Args:
         stem: in lower case at its end; a final ь is dropped before the suffix.
@@ -62,10 +68,15 @@ def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool 
         rounded: overrides rounding, for the same loans (завод, заводы).
     """
     front = is_front(stem) if front is None else front
-    word = stem.removesuffix("ь")
+    word = simplify_final(stem).removesuffix("ь")
     for letter in alternative(stem, pattern):
         word += _letter(letter, word, front, is_rounded(word) if rounded is None else rounded)
     return word.replace("йа", "я").replace("стт", "ст")
+
+
+def simplify_final(stem: str) -> str:
+    """The stem before any suffix, as loans are written: класс, класта; поезд, поезы."""
+    return stem[:-1] if stem.endswith(("сс", "зд")) else stem
 
 
 def voice_final(stem: str) -> str:

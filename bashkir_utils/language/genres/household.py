@@ -126,8 +126,8 @@ FAMILY = Genre(
     body=(
         "{elder_man.my} {man} ғүмер буйы {profession} булып эшләне.",
         "{elder_woman.my} {woman} {profession2} булды, уны бөтә ауыл хөрмәт итте.",
-        "Улар иртән иртүк тороп {work.past_they}.",
-        "Мин уларға {work2.infinitive} ярҙам иттем.",
+        "Өлкәндәр иртән иртүк тороп {work.past_they}.",
+        "Мин өлкәндәргә {work2.infinitive} ярҙам иттем.",
         "Кис {work3.past_we}, унан һуң бергә сәй эстек.",
         "Өйҙә һәр кемдең үҙ эше бар ине: {man2} {work4.past}, {woman2} {work5.past}[, мин {*work.past_i}].",
         "Ҡыш көнө {elder_woman.my} [{*animal} тураһында] әкиәт һөйләне, беҙ <тын ҡалып|йылмайып> тыңланыҡ.",

@@ -73,9 +73,9 @@ _TENSE = (
 )
 _POSTPOSITION = (
     Frame(
-        "{name} {past} {word} тиклем {where} эшләне.",
-        "{past} {name} worked {where} until _",
-        _cases("time", "DAT", "ABL"),
+        "{name} былтыр {word} тиклем {where} эшләне.",
+        "last year {name} worked {where} until _",
+        _cases("since", "DAT", "ABL"),
     ),
     Frame("Беҙ {past} {word} тиклем йәйәү барҙыҡ.", "{past} we walked as far as the _", _cases("place", "DAT", "ABL")),
     Frame("{name} {word} ҡәҙәр {where} буласаҡ.", "{name} will be {where} until _", _cases("since", "DAT", "ABL")),
@@ -216,8 +216,8 @@ _COMPARATIVE = (
         _cases("tall", "ABL", "ACC", "GEN"),
     ),
     Frame(
-        "{name.GEN} йорто янындағы ҡайын {word} бейегерәк.",
-        "the birch by {name}'s house is taller than the _",
+        "{name.GEN} йорто янындағы ағас {word} бейегерәк.",
+        "the tree by {name}'s house is taller than the _",
         _cases("tall", "ABL", "ACC", "GEN"),
     ),
     Frame("{name} үҙенең {word} йәшерәк.", "{name} is younger than his _", _cases("kin", "P3+ABL", "P3+ACC", "P3+GEN")),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..lexicon import Entry
-from ..morphology import Form
+from ..morphology import Form, follow, start
 from ..morphotactics import ARCS, Arc, pattern_of
 from ..phonology import alternative, is_front, is_rounded
 
@@ -30,7 +30,7 @@ def misshape(entry: Entry, tags: str, at: str, breach: Breach) -> tuple[str, ...
 def disorder(entry: Entry, tags: str) -> str:
     """The form in which the first two suffixes have changed places."""
     first, second, *rest = (arc for _, arc in _steps(entry, tags.split("+")))
-    return _finish(_first_form(entry), [second, first, *rest])
+    return _finish(start(entry)[0], [second, first, *rest])
 
 
 def other_harmony(form: Form, arc: Arc) -> Iterator[Form]:
@@ -72,15 +72,11 @@ def plain_case(form: Form, arc: Arc) -> Iterator[Form]:
 
 def _steps(entry: Entry, tags: Sequence[str]) -> Iterator[tuple[Form, Arc]]:
     """Each suffix with the form that it is added to."""
-    form, state = _first_form(entry), entry.start
+    form, state = start(entry)
     for tag in tags:
         arc = next(arc for arc in ARCS[state] if arc.tag == tag)
         yield form, arc
-        form, state = form.add(arc.pattern), arc.to
-
-
-def _first_form(entry: Entry) -> Form:
-    return Form(entry.stem, front=entry.front, rounded=entry.rounded, oblique=entry.oblique)
+        form, state = follow(entry, form, arc)
 
 
 def _finish(form: Form, arcs: Sequence[Arc]) -> str:

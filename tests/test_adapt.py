@@ -15,6 +15,7 @@ from bashkir_utils.adapt import (
     parameter_table,
     quantisation_error,
 )
+from bashkir_utils.exceptions import ModelError
 from bashkir_utils.models import load_model
 from bashkir_utils.study import ZERO_SHOT, ModelSpec
 

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "provenance", "packaged", "study", "language", "corpus",
     "tokenization", "packing", "models", "adapt", "inspection", "training", "evaluation", "minimal_pairs", "generation",
-    "errors", "runs", "report", "training_report", "plots", "book", "cli",
+    "errors", "runs", "export", "causes", "report", "training_report", "plots", "book", "cli",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

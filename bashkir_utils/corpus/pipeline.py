@@ -164,6 +164,18 @@ def prepare(spec: CorpusSpec, workspace: Workspace) -> Corpus:
     return Corpus(folder, _manifest(folder))
 
 
+def load_prepared(name: str, workspace: Workspace) -> Corpus:
+    """The corpus with that fingerprint, prepared earlier.
+
+    Raises:
+        CorpusError: it is not in the store, or its manifest is damaged.
+    """
+    folder = workspace.corpora / name
+    if not folder.is_dir():
+        raise CorpusError(f"corpus {name} is not prepared here; `bashkir corpus` with the run's text prepares it")
+    return Corpus(folder, _manifest(folder))
+
+
 def _manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(read_json(folder / "manifest.json"))

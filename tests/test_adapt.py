@@ -63,6 +63,14 @@ def test_every_architecture_through_every_method(architecture, method, shared_wo
         assert parameter.requires_grad == (method == "full" or "lora_" in name)
 
 
+def test_target_modules_choose_what_is_adapted(shared_workspace):
+    chosen = METHODS["lora"].model_copy(update={"target_modules": ("self_attn.q_proj", "no_such_layer")})
+    assert adapted_modules(made("llama", chosen, shared_workspace)) == ["q_proj"]
+    missed = METHODS["lora"].model_copy(update={"target_modules": ("no_such_layer",)})
+    with pytest.raises(ModelError, match=r"method 'lora': .*no_such_layer"):
+        made("llama", missed, shared_workspace)
+
+
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])
 def test_a_new_adapter_changes_nothing_and_merging_is_w_plus_ba(architecture, shared_workspace):
     spec = ModelSpec(name=architecture, source=f"random:{architecture}")

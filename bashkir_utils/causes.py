@@ -169,7 +169,12 @@ def findings(measured: pd.DataFrame) -> str:
 
 
 def _named(rows: pd.DataFrame) -> str:
-    return ", ".join(f"{name} (× {ratio:.3g})" for name, ratio in rows["perplexity_ratio"].items())
+    return ", ".join(f"{name} ({times(ratio)})" for name, ratio in rows["perplexity_ratio"].items())
+
+
+def times(ratio: float) -> str:
+    """A ratio as ``× 2.5`` or ``× 2,940``."""
+    return f"× {ratio:,.0f}" if 1000 <= ratio < 1e7 else f"× {ratio:.3g}"
 
 
 # --------------------------------------------------------------------------------------------------- measuring a fault
@@ -199,11 +204,13 @@ def _trained_otherwise(bench: Bench, **changes: float | tuple[str, ...]) -> Repo
     return _of_run(run, bench)
 
 
-def _learning_rate(bench: Bench, *, factor: float) -> Reported:
+def with_learning_rate(bench: Bench, *, factor: float) -> Reported:
+    """The healthy training at ``factor`` times its learning rate."""
     return _trained_otherwise(bench, learning_rate=factor * bench.spec.method.learning_rate)
 
 
-def _target_modules(bench: Bench, *, names: tuple[str, ...]) -> Reported:
+def with_target_modules(bench: Bench, *, names: tuple[str, ...]) -> Reported:
+    """The healthy training with adapters on the layers whose names end so, and no others."""
     return _trained_otherwise(bench, target_modules=names)
 
 
@@ -318,10 +325,10 @@ def round_products(model: AnyModel, dtype: torch.dtype, *, scale: float = 1.0, c
 # ------------------------------------------------------------------------------------------------------------- causes
 
 LEARNING_RATE = Cause(
-    "learning rate × 100",
-    "The learning rate is a hundred times too high, as when that of another optimiser is copied.",
+    "learning rate × 30",
+    "The learning rate is thirty times too high, as when that of another optimiser is copied.",
     "Training loss rises or stays high; bits per byte above those of the base.",
-    partial(_learning_rate, factor=100.0),
+    partial(with_learning_rate, factor=30.0),
 )
 CAUSES: tuple[Cause, ...] = (
     Cause(
@@ -354,24 +361,18 @@ CAUSES: tuple[Cause, ...] = (
         "Nothing to see.",
         partial(_rounded, dtype=torch.bfloat16),
     ),
-    Cause(
-        "learning rate × 30",
-        "The learning rate is thirty times too high.",
-        "Training loss rises or stays high.",
-        partial(_learning_rate, factor=30.0),
-    ),
     LEARNING_RATE,
     Cause(
         "attention only",
         "Only the attention layers get an adapter.",
         "Fewer trainable parameters than the table of the method says.",
-        partial(_target_modules, names=ATTENTION),
+        partial(with_target_modules, names=ATTENTION),
     ),
     Cause(
         "one projection only",
         "A list of layers for another architecture matches one projection of the attention; peft does not complain.",
         "Far fewer trainable parameters.",
-        partial(_target_modules, names=ONE_PROJECTION),
+        partial(with_target_modules, names=ONE_PROJECTION),
     ),
     Cause(
         "padding counted as text",
@@ -387,7 +388,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "one diverged seed in a mean",
-        "Perplexities of three seeds are averaged; one of them had the learning rate × 100.",
+        "Perplexities of three seeds are averaged; one of them had the learning rate × 30.",
         "The standard deviation over seeds is as large as the mean.",
         _diverged_seed,
     ),

@@ -86,7 +86,7 @@ def test_an_adapter_that_is_not_loaded_gives_the_zero_shot_figure(bench, measure
 
 
 def test_the_mean_over_seeds_is_of_perplexities(measured, bench):
-    good, bad = healthy(bench), measured.loc["learning rate × 100"]
+    good, bad = healthy(bench), measured.loc["learning rate × 30"]
     row = measured.loc["one diverged seed in a mean"]
     assert row["token_perplexity"] == pytest.approx((2 * good.token_perplexity + bad["token_perplexity"]) / 3)
     assert row["bits_per_byte"] == pytest.approx((2 * good.bits_per_byte + bad["bits_per_byte"]) / 3)
@@ -167,18 +167,18 @@ def test_a_training_whose_loss_is_no_number_is_no_number(bench, monkeypatch):
         raise RunError(f"the training loss is {causes.NOT_FINITE}: lower the learning rate")
 
     monkeypatch.setattr(causes, "obtain", diverge)
-    assert math.isnan(causes._learning_rate(bench, factor=7.0).token_perplexity)
+    assert math.isnan(causes.with_learning_rate(bench, factor=7.0).token_perplexity)
 
     def full_disk(*_):
         raise RunError("no space left")
 
     monkeypatch.setattr(causes, "obtain", full_disk)
     with pytest.raises(RunError, match="no space"):
-        causes._learning_rate(bench, factor=7.0)
+        causes.with_learning_rate(bench, factor=7.0)
 
 
 def test_training_says_divergence_in_the_words_that_are_looked_for(bench):
-    assert math.isnan(causes._learning_rate(bench, factor=1e30).token_perplexity)
+    assert math.isnan(causes.with_learning_rate(bench, factor=1e30).token_perplexity)
 
 
 def test_findings_sort_faults_by_what_they_do():
@@ -191,3 +191,4 @@ def test_findings_sort_faults_by_what_they_do():
     assert "less (× 0.4)" in lines[2]
     assert lines[3].endswith("none.")
     assert len(causes.findings(table.iloc[:1]).splitlines()) == 1
+    assert [causes.times(ratio) for ratio in (2939.6, 0.0653, 6.858e11)] == ["× 2,940", "× 0.0653", "× 6.86e+11"]

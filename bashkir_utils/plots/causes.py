@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
+from ..causes import times
 from .style import OKABE_ITO, new_figure, styled
 
 PANELS = (("perplexity_ratio", "token perplexity"), ("bits_ratio", "bits per byte"))
@@ -14,6 +16,9 @@ ROW_HEIGHT = 0.36
 RAISED, LOWERED = OKABE_ITO[1], OKABE_ITO[0]
 SAME = 0.01
 """Ratios this close to 1 are drawn as neither."""
+
+WIDE = 1000
+"""Range of ratios from which on only powers of ten are labelled."""
 
 
 def jumps(measured: pd.DataFrame, title: str) -> Figure:
@@ -26,6 +31,11 @@ def jumps(measured: pd.DataFrame, title: str) -> Figure:
         for axes, (column, name) in zip(panels, PANELS, strict=True):
             _draw(axes, measured[column].to_numpy(dtype=float))
             axes.set(xscale="log", xlabel=f"{name}, broken over healthy")
+            low, high = axes.get_xlim()
+            # over many powers of ten, labels between them would run into each other
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high / low < WIDE else (1,)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             names = [str(cause) for cause in measured.index]
             axes.set_yticks(range(len(names)), names if axes is panels[0] else [""] * len(names))
             axes.grid(False, axis="y")
@@ -42,7 +52,7 @@ def _draw(axes: Axes, ratios: np.ndarray) -> None:
         if np.isfinite(ratio):
             axes.plot([1, ratio], [row, row], color=_colour(ratio), marker="", linewidth=2)
             axes.plot(ratio, row, color=_colour(ratio), marker="o", linestyle="none")
-        text = f"× {ratio:.3g}" if np.isfinite(ratio) else "no number"
+        text = times(ratio) if np.isfinite(ratio) else "no number"
         axes.annotate(text, (max(place, 1.0), row), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_ylim(-0.6, len(ratios) - 0.4)
     # room at the right for the labels, also where nothing moved

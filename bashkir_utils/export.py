@@ -243,7 +243,7 @@ def _front_matter(run: Run, corpus: Corpus, export: Export) -> dict[str, Any]:
         "license": licence,
         "license_name": "deepseek" if licence == "other" else None,
         "base_model": source.removeprefix("hub:") if source.startswith("hub:") else None,
-        "base_model_relation": ("adapter" if export.content == "adapter" else "finetune"),
+        "base_model_relation": _RELATIONS[export.content] if source.startswith("hub:") else None,
         "datasets": [hub_corpus] if hub_corpus else None,
         "library_name": "peft" if export.content == "adapter" else "transformers",
         "pipeline_tag": "text-generation",
@@ -252,6 +252,9 @@ def _front_matter(run: Run, corpus: Corpus, export: Export) -> dict[str, Any]:
         "model-index": [{"name": run.run_id, "results": [_result(corpus, hub_corpus, export)]}],
     }
     return {key: value for key, value in known.items() if value is not None}
+
+
+_RELATIONS = MappingProxyType({"adapter": "adapter", "model": "finetune"})
 
 
 def _result(corpus: Corpus, hub_corpus: str | None, export: Export) -> dict[str, Any]:

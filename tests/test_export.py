@@ -201,6 +201,7 @@ def test_front_matter_is_what_the_hub_reads(kind, home):
     assert data.library_name == {"trained": "peft", "merged": "transformers"}[kind]
     assert data.model_name == run.run_id
     assert data.base_model is None
+    assert "base_model_relation" not in data.to_dict()
     values = {result.metric_type: result.metric_value for result in data.eval_results}
     assert values.keys() == done.summary.keys()
     assert values["bits_per_byte"] == pytest.approx(done.summary["bits_per_byte"].value, abs=1e-6)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,6 +18,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from .exceptions import ModelError
 from .models import load_model
 from .progress import quiet_libraries
 from .study import MethodSpec, ModelSpec
@@ -74,8 +77,11 @@ def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
     """Make ``base`` trainable by ``method``; seed before the call, since adapters are drawn at random.
 
     LoRA (Hu et al., 2022) writes a frozen weight W as W + (lora_alpha / r) B A, with A of shape (r, in) drawn at
-    random and B of shape (out, r) zero, on every linear layer but the output head. QLoRA (Dettmers et al., 2023) is
-    the same on an NF4 base.
+    random and B of shape (out, r) zero, on every linear layer but the output head, unless ``target_modules`` names
+    some. QLoRA (Dettmers et al., 2023) is the same on an NF4 base.
+
+    Raises:
+        ModelError: no module of the model has a name of ``target_modules``.
     """
     if method.kind == "full":
         return base.requires_grad_(True)
@@ -86,12 +92,15 @@ def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
         r=method.rank or 0,
         lora_alpha=method.lora_alpha or 0,
         lora_dropout=method.lora_dropout,
-        target_modules="all-linear",
+        target_modules=list(method.target_modules) if method.target_modules else "all-linear",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
         task_type="CAUSAL_LM",
     )
-    with quiet_libraries():
-        return get_peft_model(base, config)
+    try:
+        with quiet_libraries():
+            return get_peft_model(base, config)
+    except ValueError as error:
+        raise ModelError(f"method {method.name!r}: {' '.join(str(error).split())[:200]}") from error
 
 
 def load_adapter(base: PreTrainedModel, folder: Path) -> PeftModel:
@@ -139,23 +148,55 @@ def quantisation_error(model: ModelSpec, workspace: Workspace) -> pd.DataFrame:
     Columns: layer (number), module, relative_error = |Q(W) - W| / |W| in the Frobenius norm, parameters.
     """
     exact = load_model(model, workspace)
-    rough = load_model(model, workspace, quantised=True)
     rows = []
-    for name, module in rough.named_modules():
-        if not isinstance(module, Linear4bit):
-            continue
-        twin = exact.get_submodule(name)
-        original = twin.get_parameter("weight").detach().float()
-        weight = cast(Params4bit, module.weight)
-        restored = dequantize_4bit(weight.data, weight.quant_state).float()
-        # transformers stores GPT-2's Conv1D transposed when it quantises it
-        restored = restored.T if isinstance(twin, Conv1D) else restored
+    for name, restored in _restored_weights(exact, model, workspace):
+        original = exact.get_submodule(name).get_parameter("weight").detach().float()
         rows.append(
             {
                 "layer": int(re.findall(r"\.(\d+)\.", name)[0]),
                 "module": name.rsplit(".", 1)[-1],
-                "relative_error": float((restored - original).norm() / original.norm()),
+                "relative_error": float((restored.float() - original).norm() / original.norm()),
                 "parameters": original.numel(),
             }
         )
     return pd.DataFrame(rows)
+
+
+def load_dequantised(model: ModelSpec, precision: Precision, workspace: Workspace) -> PreTrainedModel:
+    """The base that QLoRA trains on, as plain weights: every linear layer holds what its 4-bit codes stand for.
+
+    An adapter of QLoRA can be merged into it exactly; into 4-bit weights it could only be merged by rounding again.
+    """
+    base = load_model(model, workspace, dtype=precision.weights)
+    with torch.no_grad():
+        for name, restored in _restored_weights(base, model, workspace):
+            base.get_submodule(name).get_parameter("weight").copy_(restored)
+    return base
+
+
+def _restored_weights(
+    exact: PreTrainedModel, model: ModelSpec, workspace: Workspace
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and dequantised NF4 weight of each linear layer, in the layout that ``exact`` gives it."""
+    rough = load_model(model, workspace, dtype=exact.dtype, quantised=True)
+    for name, module in rough.named_modules():
+        if isinstance(module, Linear4bit):
+            weight = cast(Params4bit, module.weight)
+            restored = dequantize_4bit(weight.data, weight.quant_state)
+            # transformers stores GPT-2's Conv1D transposed when it quantises it
+            yield name, restored.T if isinstance(exact.get_submodule(name), Conv1D) else restored
+
+
+def merge(base: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """``base`` with the adapter in ``folder`` added into its weights, W + (lora_alpha / r) B A; no adapter is left.
+
+    Raises:
+        ModelError: a merged weight is not a finite number.
+    """
+    try:
+        with warnings.catch_warnings():
+            # an adapter of a quantised GPT-2 meets its Conv1D here; peft transposes as it must, and says so
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
+            return load_adapter(base, folder).merge_and_unload(safe_merge=True)
+    except ValueError as error:
+        raise ModelError(f"the adapter cannot be merged: {' '.join(str(error).split())[:200]}") from error

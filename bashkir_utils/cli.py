@@ -211,6 +211,30 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
 
 
 @app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(help="Name of a finished run, as `bashkir runs` lists it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
+    merged: Annotated[bool, typer.Option("--merged", help="Write base and adapter as one model.")] = False,
+) -> None:
+    """Write a run as a folder for the Hub, with a model card: what it trained, or base and adapter as one model.
+
+    Example: bashkir export smollm2-135m-lora_r8-s42-a07ff61c3ce6 my-adapter
+    """
+    from . import corpus as corpora
+    from .export import export_merged, export_trained, merging_line
+    from .runs import load_run
+
+    workspace = Workspace.find()
+    found = load_run(run_id, workspace)
+    text = corpora.load(found.spec.corpus, workspace)
+    done = (export_merged if merged else export_trained)(found, text, folder, workspace)
+    bits = done.summary["bits_per_byte"]
+    print(f"{done.content} of {run_id} in {folder}: {bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})")
+    if done.merging is not None:
+        print(merging_line(done.merging))
+
+
+@app.command()
 def record(
     profile: ProfileOption = "study",
     corpus: CorpusOption = None,

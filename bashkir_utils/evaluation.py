@@ -84,9 +84,22 @@ def score_documents(
     ``spec.overlap`` tokens, which give context and are not scored again. Padding is never scored.
     """
     encoded = [_encode(tokenizer, text) for text in texts]
-    losses = [np.zeros(len(ids)) for ids, _ in encoded]
-    start = boundaries(tokenizer).before
-    windows = [window for i, (ids, _) in enumerate(encoded) for window in cut_windows(i, start, ids, spec)]
+    losses = score_ids(model, boundaries(tokenizer).before, [ids for ids, _ in encoded], spec)
+    return DocumentScores(
+        documents=pd.DataFrame([_document_row(i, text, losses[i]) for i, text in enumerate(texts)]),
+        words=_word_rows(texts, [offsets for _, offsets in encoded], losses),
+    )
+
+
+def score_ids(
+    model: AnyModel, start: Sequence[int], lines: Sequence[Sequence[int]], spec: EvaluationSpec
+) -> list[np.ndarray]:
+    """Negative log-likelihood in nats of each token id of each line, after the ids of ``start``, which are not scored.
+
+    Windows as in :func:`score_documents`. One array a line, of the line's length.
+    """
+    losses = [np.zeros(len(ids)) for ids in lines]
+    windows = [window for i, ids in enumerate(lines) for window in cut_windows(i, start, ids, spec)]
     # windows of like length share a batch, so that little is padded
     windows.sort(key=lambda window: len(window.ids))
     training = model.training
@@ -95,10 +108,7 @@ def score_documents(
         for window, nll in zip(batch, _score_batch(model, batch), strict=True):
             losses[window.document][window.offset : window.offset + len(nll)] = nll
     model.train(training)
-    return DocumentScores(
-        documents=pd.DataFrame([_document_row(i, text, losses[i]) for i, text in enumerate(texts)]),
-        words=_word_rows(texts, [offsets for _, offsets in encoded], losses),
-    )
+    return losses
 
 
 def cut_windows(document: int, start: Sequence[int], ids: Sequence[int], spec: EvaluationSpec) -> Iterator[Window]:

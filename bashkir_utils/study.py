@@ -80,12 +80,16 @@ class MethodSpec(Specification):
     rank: int | None = Field(None, ge=1)
     lora_alpha: int | None = Field(None, ge=1)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: tuple[str, ...] | None = None
+    """Ends of the names of the linear layers that get an adapter; null means all but the output head."""
 
     @model_validator(mode="after")
     def _rank_where_needed(self) -> MethodSpec:
         low_rank = self.kind in {"lora", "qlora"}
         if low_rank != (self.rank is not None) or low_rank != (self.lora_alpha is not None):
             raise ValueError(f"method {self.name!r}: rank and lora_alpha go with lora and qlora, and only with them")
+        if self.target_modules is not None and not (low_rank and self.target_modules):
+            raise ValueError(f"method {self.name!r}: target_modules names layers for lora and qlora, or is left out")
         return self
 
 
@@ -178,6 +182,9 @@ class RunSpec(Specification):
     def run_id(self) -> str:
         """``model-method-seed-hash``: readable, and different for any different setting."""
         content = self.model_dump(mode="json", exclude={"model": {"label", "methods", "enabled", "weights_format"}})
+        if self.method.target_modules is None:
+            # runs from before this setting keep their names
+            del content["method"]["target_modules"]
         return f"{self.model.name}-{self.method.name}-s{self.seed}-{fingerprint(content, length=12)}"
 
 

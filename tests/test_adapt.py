@@ -15,6 +15,7 @@ from bashkir_utils.adapt import (
     parameter_table,
     quantisation_error,
 )
+from bashkir_utils.exceptions import ModelError
 from bashkir_utils.models import load_model
 from bashkir_utils.study import ZERO_SHOT, ModelSpec
 
@@ -60,6 +61,14 @@ def test_every_architecture_through_every_method(architecture, method, shared_wo
         moved = not torch.equal(before[name], parameter.detach())
         assert moved == parameter.requires_grad, name
         assert parameter.requires_grad == (method == "full" or "lora_" in name)
+
+
+def test_target_modules_choose_what_is_adapted(shared_workspace):
+    chosen = METHODS["lora"].model_copy(update={"target_modules": ("self_attn.q_proj", "no_such_layer")})
+    assert adapted_modules(made("llama", chosen, shared_workspace)) == ["q_proj"]
+    missed = METHODS["lora"].model_copy(update={"target_modules": ("no_such_layer",)})
+    with pytest.raises(ModelError, match=r"method 'lora': .*no_such_layer"):
+        made("llama", missed, shared_workspace)
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama"])

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,7 @@ from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "record", "plan")
+VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "plan")
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 
@@ -263,3 +264,23 @@ def test_the_installed_command_works_from_any_folder(tmp_path):
     environment = os.environ | {"BASHKIR_HOME": str(tmp_path)}
     done = subprocess.run([command, "runs"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path):
+    mine, out = profile(tmp_path), tmp_path / "out"
+    run = bashkir("train", "-p", mine, "-m", "lora")[1].split(":")[0]
+    code, printed, _ = bashkir("export", run, str(out), "--merged")
+    assert code == 0
+    assert f"model of {run} in {out}: " in printed
+    assert "bits per byte with the adapter on its base" in printed
+    assert {"model.safetensors", "tokenizer.json", "README.md", "config.json"} <= {path.name for path in out.iterdir()}
+    for arguments, reason in (((run, str(out)), "exists"), (("nothing", str(tmp_path / "new")), "no run 'nothing'")):
+        code, _, complaint = bashkir("export", *arguments)
+        assert code == 2
+        assert reason in complaint
+        assert len(complaint.strip().splitlines()) == 1
+    shutil.rmtree(tmp_path / "home" / "corpora")
+    code, _, complaint = bashkir("export", run, str(tmp_path / "new"))
+    assert code == 2
+    assert "is not prepared here" in complaint
+    assert not (tmp_path / "new").exists()

@@ -112,6 +112,7 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"methods": [{"name": "x", "kind": "prompt"}]}, "methods.0.kind"),
         ({"methods": [{"name": "x", "kind": "lora"}]}, "rank and lora_alpha go with lora"),
         ({"methods": [{"name": "x", "kind": "full", "rank": 8, "lora_alpha": 8}]}, "only with them"),
+        ({"methods": [{"name": "x", "kind": "full", "target_modules": ["q_proj"]}]}, "target_modules names layers"),
         ({"models": [{"name": "m", "source": "ftp:x"}]}, "is not pip"),
         ({"models": [{"name": "m", "source": "random:gpt2", "methods": ["qlora"]}]}, "unknown methods: qlora"),
         ({"models": [{"name": "m", "source": "random:gpt2"}] * 2}, "named twice"),
@@ -156,8 +157,15 @@ def test_run_id_changes_with_every_setting_and_not_with_labels():
         spec.model_copy(update={"model": spec.model.model_copy(update={"revision": "abc"})}),
     ]
     assert len({spec.run_id, *(variant.run_id for variant in variants)}) == 6
+    narrowed = spec.model_copy(update={"method": spec.method.model_copy(update={"target_modules": ("q_proj",)})})
+    assert narrowed.run_id != spec.run_id
     relabelled = spec.model_copy(update={"model": spec.model.model_copy(update={"label": "other words"})})
     assert relabelled.run_id == spec.run_id
+
+
+def test_runs_keep_the_names_that_recorded_studies_give_them():
+    spec = load_study("demo").run_spec("c" * 16, method="lora_r8")
+    assert spec.run_id == "smollm2-135m-lora_r8-s42-1177b2323449"
 
 
 @given(st.sampled_from(profile_names()))

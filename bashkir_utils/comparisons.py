@@ -216,7 +216,8 @@ def compare_all(report: StudyReport) -> pd.DataFrame:
     """
     pairs = list(combinations([arm.label for arm in arms(report) if arm.runs], 2))
     drawn = _drawn(report, len(pairs))
-    table = compare({f"{i}": drawn.difference(*pair) for i, pair in enumerate(pairs)}, report.confidence)
+    contrasts = {str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}
+    table = compare(contrasts, report.confidence, report.documents["id"].nunique())
     table.insert(0, "first", [first for first, _ in pairs])
     table.insert(1, "second", [second for _, second in pairs])
     return table.reset_index(drop=True)
@@ -400,7 +401,8 @@ def rank_effects(report: StudyReport) -> pd.DataFrame:
     contrasts = {step: drawn.difference(higher, lower) for step, (lower, higher) in steps.items()} if drawn else {}
     contrasts |= _over_models(contrasts)
     keys = list(contrasts)
-    table = compare({str(i): contrasts[key] for i, key in enumerate(keys)}, report.confidence).reset_index(drop=True)
+    family = {str(i): contrasts[key] for i, key in enumerate(keys)}
+    table = compare(family, report.confidence, report.documents["id"].nunique()).reset_index(drop=True)
     for place, name in enumerate(("model", "kind", "lower", "higher")):
         table.insert(place, name, [key[place] for key in keys])
     return table
@@ -534,4 +536,4 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _range(low: float, high: float) -> str:
-    return "no bound: too few draws" if math.isinf(low) else f"{low:.3f} to {high:.3f}"
+    return "no bound: too few documents" if math.isinf(low) else f"{low:.3f} to {high:.3f}"

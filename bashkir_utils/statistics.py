@@ -204,21 +204,30 @@ def draws_needed(comparisons: int, confidence: float) -> int:
     return math.ceil(DRAWS_IN_A_TAIL * 2 * comparisons / (1 - confidence))
 
 
-def compare(contrasts: Mapping[str, Contrast], confidence: float) -> pd.DataFrame:
+def smallest_p(documents: int) -> float:
+    """The smallest two-sided p-value that so many paired documents can give: that of all their signs being equal."""
+    return min(1.0, 2.0 ** (1 - documents))
+
+
+def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int) -> pd.DataFrame:
     """A family of comparisons, corrected by Holm's method.
 
     Each interval has the level at which Holm's method tests that comparison: with m comparisons the smallest p-value is
     held to (1 - confidence) / m, the next to (1 - confidence) / (m - 1), and so on; after the first that fails, all
     keep its level. So an interval excludes 0 exactly where the adjusted p-value is at most 1 - confidence.
 
+    A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and where
+    that is above a comparison's level, its interval is unbounded.
+
     Returns:
         one row a contrast: difference (bits per byte), low, high, p, p_holm, excludes_zero.
     """
-    p_values = [p_value(each.draws) for each in contrasts.values()]
+    least = smallest_p(documents)
+    p_values = [max(p_value(each.draws), least) for each in contrasts.values()]
     levels = _holm_levels(p_values, 1 - confidence)
     rows = []
     for contrast, level in zip(contrasts.values(), levels, strict=True):
-        found = interval(contrast, level)
+        found = interval(contrast, level if least <= level + ROUNDING else 0)
         excludes = found.low > 0 or found.high < 0
         rows.append({"difference": found.value, "low": found.low, "high": found.high, "excludes_zero": excludes})
     table = pd.DataFrame(rows, index=list(contrasts), columns=["difference", "low", "high", "excludes_zero"])

@@ -190,7 +190,7 @@ def test_holm_is_bonferroni_over_every_group_that_holds_a_comparison(p_values):
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.sampled_from([0.8, 0.9, 0.95]))
 def test_corrected_intervals_and_corrected_p_values_say_the_same(below, confidence):
     contrasts = {str(i): Contrast(1.0, np.repeat([-1.0, 1.0], [count, 399 - count])) for i, count in enumerate(below)}
-    table = compare(contrasts, confidence)
+    table = compare(contrasts, confidence, 50)
     assert (table["excludes_zero"] == (table["p_holm"] <= 1 - confidence + 1e-9)).all()
     assert (table["p_holm"] >= table["p"]).all()
 
@@ -198,11 +198,28 @@ def test_corrected_intervals_and_corrected_p_values_say_the_same(below, confiden
 def test_a_family_needs_more_draws_than_one_comparison_and_says_nothing_with_too_few():
     assert draws_needed(10, 0.95) == 4000
     clear = Contrast(1.0, np.ones(99))
-    assert compare({"one": clear}, 0.95)["excludes_zero"].tolist() == [True]
-    many = compare({str(i): clear for i in range(10)}, 0.95)
+    assert compare({"one": clear}, 0.95, 50)["excludes_zero"].tolist() == [True]
+    many = compare({str(i): clear for i in range(10)}, 0.95, 50)
     assert not many["excludes_zero"].any()
     assert np.isinf(many["low"]).all()
-    assert compare({}, 0.95).empty
+    assert compare({}, 0.95, 50).empty
+
+
+def test_a_handful_of_documents_supports_no_claim_however_many_draws():
+    clear = {"one": Contrast(1.0, np.ones(9999))}
+    assert compare(clear, 0.95, 6)["p"].tolist() == [2**-5]
+    assert compare(clear, 0.95, 6)["excludes_zero"].all()
+    few = compare(clear, 0.95, 5)
+    assert few["p_holm"].tolist() == [0.0625]
+    assert not few["excludes_zero"].any()
+    assert np.isinf(few["high"]).all()
+
+
+@given(st.integers(2, 12), st.integers(1, 5))
+def test_few_documents_leave_intervals_and_p_values_in_agreement(documents, size):
+    draws = [np.repeat([-1.0, 1.0], [3 * i, 3999 - 3 * i]) for i in range(size)]
+    table = compare({str(i): Contrast(1.0, each) for i, each in enumerate(draws)}, 0.95, documents)
+    assert (table["excludes_zero"] == (table["p_holm"] <= 0.05 + 1e-9)).all()
 
 
 def test_families_of_no_difference_are_rarely_called():
@@ -213,7 +230,7 @@ def test_families_of_no_difference_are_rarely_called():
         shared = rng.normal(200, 40, 40)
         losses = {name: (shared + rng.normal(0, 10, 40))[None] for name in "abcd"}
         drawn = bootstrap(losses, np.full(40, 100.0), 2000, trial)
-        table = compare({a + b: drawn.difference(a, b) for a, b in combinations("abcd", 2)}, 0.95)
+        table = compare({a + b: drawn.difference(a, b) for a, b in combinations("abcd", 2)}, 0.95, 40)
         called += (table["p"] <= 0.05).any()
         corrected += table["excludes_zero"].any()
     assert corrected <= 20

@@ -65,6 +65,8 @@ def variance(report: StudyReport, title: str) -> Figure:
             axes.set(xlabel="standard deviation, bits per byte", title=model if len(tables) > 1 else title)
         if len(tables) > 1:
             figure.suptitle(title)
+        if not tables:
+            panels[0].text(0.5, 0.5, "no variance to split", transform=panels[0].transAxes, ha="center")
     return figure
 
 

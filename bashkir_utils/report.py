@@ -1,4 +1,4 @@
-"""What the book says of runs: tables, intervals of differences, sentences, and the studies recorded in the checkout.
+"""What the book says of runs: tables, sentences, and the studies recorded in the checkout.
 
 A :class:`StudyReport` is the one shape of results. It is collected from live runs or read from ``book/recorded``, and
 every table, figure and sentence takes it. Whatever comes from a corpus, a model or a file name is made inert here.
@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,14 +23,15 @@ from pydantic import ConfigDict, ValidationError
 from .corpus import Corpus
 from .evaluation import UNITS, Interval
 from .exceptions import RunError
+from .failures import Failure
 from .markup import escape_html, escape_markdown, html_table
 from .runs import Evaluation, Run, generations
-from .study import GenerationSpec, Specification, Study
+from .study import GenerationSpec, RunSpec, Specification, Study
 from .workspace import Workspace, disk_errors, fingerprint, write_json
 
-RESULTS_FILE, DOCUMENTS_FILE = "results.json", "documents.parquet"
+RESULTS_FILE, DOCUMENTS_FILE, HELD_OUT_FILE = "results.json", "documents.parquet", "held_out.parquet"
 DOCUMENT_COLUMNS = ("run_id", "id", "nll", "tokens", "bytes", "characters", "words")
-FEW_DOCUMENTS = 30
+HELD_OUT_COLUMNS = ("run_id", "language", "id", "nll", "bytes")
 MEASURE_NAMES = MappingProxyType(
     {
         "in_language": "share in the target language",
@@ -134,6 +135,19 @@ class PairResults(Recorded):
     """Of the text that counted the words and trained the character models."""
 
 
+class FailedRun(Recorded):
+    """A cell of the study that has no run, and why."""
+
+    model: str
+    method: str
+    kind: Literal["zero_shot", "full", "lora", "qlora"]
+    rank: int | None
+    seed: int
+    reason: str
+    """One of ``failures.Reason``: ``diverged`` if its training loss stopped being a number."""
+    message: str
+
+
 class StudyRecord(Recorded):
     """All results of a study, as ``results.json`` holds them: no text of the corpus, no path of a machine."""
 
@@ -144,6 +158,7 @@ class StudyRecord(Recorded):
     rows: tuple[Result, ...]
     pairs: PairResults | None = None
     """None where the language is not Bashkir or no pairs were asked for."""
+    failed: tuple[FailedRun, ...] = ()
     remark: str = ""
     """What a reader must know of how the study was run; shown wherever its numbers are."""
 
@@ -155,6 +170,8 @@ class StudyReport:
     record: StudyRecord
     documents: pd.DataFrame
     """Columns ``DOCUMENT_COLUMNS``; ids are hashes, nll is in nats."""
+    held_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(HELD_OUT_COLUMNS)))
+    """Loss of each paragraph in other languages under each run, columns ``HELD_OUT_COLUMNS``; may be empty."""
 
     @property
     def rows(self) -> tuple[Result, ...]:
@@ -167,6 +184,12 @@ class StudyReport:
         models = {row.model for row in self.rows}
         seeds = {row.seed for row in self.rows if row.kind != "zero_shot"}
         return {row.run_id: _label(row, with_model=len(models) > 1, with_seed=len(seeds) > 1) for row in self.rows}
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """A short name of each run's way of adaptation, by run id: as ``labels``, without the seed."""
+        models = {row.model for row in self.rows}
+        return {row.run_id: _label(row, with_model=len(models) > 1, with_seed=False) for row in self.rows}
 
     @property
     def confidence(self) -> float:
@@ -214,24 +237,50 @@ def record_study(  # noqa: PLR0913
     folder: Path,
     *,
     pairs: PairResults | None = None,
+    held_out: pd.DataFrame | None = None,
+    failed: Sequence[tuple[RunSpec, Failure]] = (),
     remark: str = "",
 ) -> StudyReport:
     """Write a study's results into ``folder`` for the book to show beside live runs; an older record is replaced.
 
-    ``remark`` is what a reader must know of how the study was run.
+    ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
+    ``remark`` what a reader must know of how the study was run.
 
     Raises:
         RunError: the folder cannot be written.
     """
     collected = collect(study, corpus, runs, evaluations, pairs)
-    report = replace(collected, record=collected.record.model_copy(update={"remark": remark}))
+    more = {"remark": remark, "failed": tuple(_failed(spec, failure) for spec, failure in failed)}
+    report = replace(collected, record=collected.record.model_copy(update=more))
+    report = report if held_out is None else replace(report, held_out=held_out)
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{DOCUMENTS_FILE}"
-        report.documents.to_parquet(temporary, index=False)
-        os.replace(temporary, folder / DOCUMENTS_FILE)
+        _write_table(report.documents, folder / DOCUMENTS_FILE)
+        _write_table(report.held_out, folder / HELD_OUT_FILE)
         write_json(folder / RESULTS_FILE, json.loads(report.record.model_dump_json()))
     return report
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all; an empty one leaves no file."""
+    if table.empty:
+        path.unlink(missing_ok=True)
+        return
+    temporary = path.with_name(f".{path.name}")
+    table.to_parquet(temporary, index=False)
+    os.replace(temporary, path)
+
+
+def _failed(spec: RunSpec, failure: Failure) -> FailedRun:
+    return FailedRun(
+        model=spec.model.name,
+        method=spec.method.name,
+        kind=spec.method.kind,
+        rank=spec.method.rank,
+        seed=spec.seed,
+        reason=failure.reason,
+        message=_without_folders(failure.message),
+    )
 
 
 def load_recorded(folder: Path) -> tuple[StudyReport, ...]:
@@ -247,13 +296,17 @@ def _load_record(folder: Path) -> StudyReport:
     try:
         record = StudyRecord.model_validate_json((folder / RESULTS_FILE).read_bytes())
         documents = pd.read_parquet(folder / DOCUMENTS_FILE, columns=list(DOCUMENT_COLUMNS))
+        report = StudyReport(record, documents)
+        if (folder / HELD_OUT_FILE).is_file():
+            held_out = pd.read_parquet(folder / HELD_OUT_FILE, columns=list(HELD_OUT_COLUMNS))
+            report = replace(report, held_out=held_out)
     except (OSError, ValueError, ValidationError) as error:
         raise RunError(f"recorded study {folder.name} is damaged: {_first_fault(error)}; record it again") from error
     if missing := {row.run_id for row in record.rows} - set(documents["run_id"]):
         raise RunError(
             f"recorded study {folder.name} lacks the documents of {', '.join(sorted(missing))}: record it again"
         )
-    return StudyReport(record, documents)
+    return report
 
 
 def _first_fault(error: Exception) -> str:
@@ -322,7 +375,11 @@ def _label(row: Result, *, with_model: bool, with_seed: bool) -> str:
 
 
 def results_table(report: StudyReport) -> pd.DataFrame:
-    """One row for each run, indexed by its label: metrics with the ends of their intervals, and costs, in SI units."""
+    """One row for each run, indexed by its label: metrics with the ends of their intervals, and costs, in SI units.
+
+    ``diverged`` holds the reason of a run that diverged, and is empty for the others.
+    """
+    bad = diverged(report)
     rows = []
     for row in report.rows:
         metrics: dict[str, float] = {}
@@ -336,6 +393,7 @@ def results_table(report: StudyReport) -> pd.DataFrame:
                 "method": row.method,
                 "kind": row.kind,
                 "seed": row.seed,
+                "diverged": bad.get(row.run_id, ""),
                 **metrics,
                 "trainable_parameters": row.trainable_parameters,
                 "trainable_share": row.trainable_parameters / row.total_parameters,
@@ -359,6 +417,7 @@ def results_html(report: StudyReport, caption: str) -> str:
         {
             "model": table["model"],
             "seed": table["seed"].where(trained),
+            "diverged": table["diverged"].where(table["diverged"] != ""),
             "bits per byte": table["bits_per_byte"].map("{:.3f}".format),
             interval: [
                 _range(*ends) for ends in zip(table["bits_per_byte_low"], table["bits_per_byte_high"], strict=True)
@@ -378,75 +437,25 @@ def results_html(report: StudyReport, caption: str) -> str:
     return html_table(shown.dropna(axis=1, how="all"), caption)
 
 
-def paired_difference(
-    first: pd.DataFrame, second: pd.DataFrame, *, samples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> Interval:
-    """Bits per byte of ``first`` less that of ``second`` on the same documents, with a paired percentile bootstrap.
+def diverged(report: StudyReport) -> dict[str, str]:
+    """Why a run counts as diverged, by run id: its loss is not finite, or above that of its model as it came.
 
-    Documents are drawn with replacement, the same ones for both (Koehn, 2004). An interval without 0 is needed to call
-    it a difference.
-
-    Raises:
-        RunError: the two were not scored on the same documents.
+    The second can only be seen where the report holds the model's zero-shot run.
     """
-    both = first.merge(second, on="id", suffixes=("_1", "_2"), validate="one_to_one")
-    if not len(both) == len(first) == len(second) or (both["bytes_1"] != both["bytes_2"]).any():
-        raise RunError("the two runs were not scored on the same documents; evaluate both with the same settings")
-    bits = (both["nll_1"] - both["nll_2"]).to_numpy() / math.log(2)
-    n_bytes = both["bytes_1"].to_numpy()
-    draws = np.random.default_rng(seed).integers(len(both), size=(samples, len(both)))
-    drawn = bits[draws].sum(axis=1) / n_bytes[draws].sum(axis=1)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(bits.sum() / n_bytes.sum()), float(low), float(high))
-
-
-def differences_from(report: StudyReport, reference: str) -> pd.DataFrame:
-    """Paired difference in bits per byte of every other run to the run ``reference`` (an id).
-
-    Columns: run_id, difference (positive: worse than the reference), low, high, excludes_zero; indexed by label.
-    """
-    scores = dict(iter(report.documents.groupby("run_id")))
-    samples = int(report.record.settings["evaluation"]["bootstrap_samples"])
-    rows = []
+    zero_shot = {row.model: row.bits_per_byte.value for row in report.rows if row.kind == "zero_shot"}
+    found = {}
     for row in report.rows:
-        if row.run_id != reference:
-            found = paired_difference(
-                scores[row.run_id], scores[reference], samples=samples, confidence=report.confidence
-            )
-            rows.append({"label": report.labels[row.run_id], "run_id": row.run_id, **_difference_columns(found)})
-    columns = ["label", "run_id", "difference", "low", "high", "excludes_zero"]
-    return pd.DataFrame(rows, columns=columns).set_index("label")
-
-
-def _difference_columns(found: Interval) -> dict[str, float | bool]:
-    return {
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
-        "excludes_zero": found.low > 0 or found.high < 0,
-    }
+        if not math.isfinite(row.bits_per_byte.value):
+            found[row.run_id] = "loss not finite"
+        elif row.kind != "zero_shot" and row.bits_per_byte.value > zero_shot.get(row.model, math.inf):
+            found[row.run_id] = "worse than zero-shot"
+    return found
 
 
 def best_run(report: StudyReport) -> Result:
-    """The run with the fewest bits per byte; one that diverged (not finite) is never it."""
-    return min(report.rows, key=lambda row: _finite(row.bits_per_byte.value))
-
-
-def differences_html(report: StudyReport) -> str:
-    """Every run's paired difference to the best one, as an HTML table."""
-    best = best_run(report)
-    found = differences_from(report, best.run_id)
-    shown = pd.DataFrame(
-        {
-            "difference, bits per byte": found["difference"].map("{:+.3f}".format),
-            f"{report.confidence:.0%} interval": [
-                _range(*ends) for ends in zip(found["low"], found["high"], strict=True)
-            ],
-            "excludes 0": found["excludes_zero"],
-        },
-        index=found.index,
-    )
-    return html_table(shown, f"Difference to {report.labels[best.run_id]}, paired over the same test documents")
+    """The run with the fewest bits per byte; one that diverged is never it, unless all did."""
+    bad = diverged(report)
+    return min(report.rows, key=lambda row: (row.run_id in bad, _finite(row.bits_per_byte.value)))
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
@@ -552,23 +561,6 @@ def generation_line(spec: GenerationSpec) -> str:
     return f"At most {spec.max_new_tokens} new tokens, {drawn}, {spec.samples} for each prompt, seed {spec.seed}."
 
 
-def findings(report: StudyReport) -> str:
-    """Markdown list: which run is best, and which differences the paired bootstrap supports; no others are claimed."""
-    best = best_run(report)
-    differences = differences_from(report, best.run_id)
-    label = escape_markdown(report.labels[best.run_id])
-    sentences = [
-        f"Lowest bits per byte: **{label}**, {best.bits_per_byte.value:.3f} "
-        f"({report.confidence:.0%} interval {_range(best.bits_per_byte.low, best.bits_per_byte.high)}).",
-        *_supported(differences[differences["excludes_zero"].astype(bool)], label),
-        *_unsupported(differences[~differences["excludes_zero"].astype(bool)], label),
-        *_overlaps(report, best, label),
-        *_against_zero_shot(report),
-        *_cautions(report),
-    ]
-    return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
 def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
     """Markdown list on the table of ``errors.summarise_continuations``: language and loops."""
     sentences = []
@@ -599,69 +591,6 @@ def _language_sentences(report: StudyReport, shares: pd.Series) -> list[str]:
         f"The model with the lowest bits per byte, **{escape_markdown(best)}**, has {shares[best]:.0%}: "
         "the lowest loss does not go with the most text in the target language here.",
     ]
-
-
-def _supported(differences: pd.DataFrame, best: str) -> list[str]:
-    if differences.empty:
-        return []
-    return [f"Worse than {best} on the same documents, with an interval that excludes 0: {_listed(differences)}."]
-
-
-def _unsupported(differences: pd.DataFrame, best: str) -> list[str]:
-    if differences.empty:
-        return []
-    return [f"No difference to {best} can be claimed (the interval includes 0): {_listed(differences)}."]
-
-
-def _listed(differences: pd.DataFrame) -> str:
-    return "; ".join(
-        f"{escape_markdown(str(label))} {row['difference']:+.3f} ({_range(row['low'], row['high'])})"
-        for label, row in differences.iterrows()
-    )
-
-
-def _overlaps(report: StudyReport, best: Result, label: str) -> list[str]:
-    """Which runs' own intervals overlap the best run's: shown because the table invites that comparison."""
-    overlapping = [
-        escape_markdown(report.labels[row.run_id])
-        for row in report.rows
-        if row.run_id != best.run_id and row.bits_per_byte.low <= best.bits_per_byte.high
-    ]
-    if not overlapping:
-        return [] if len(report.rows) == 1 else [f"No other run's interval in the table overlaps that of {label}."]
-    return [
-        f"In the table the intervals of {', '.join(overlapping)} overlap that of {label}; "
-        "the paired differences above decide, because they set aside how hard each document is."
-    ]
-
-
-def _against_zero_shot(report: StudyReport) -> list[str]:
-    sentences = []
-    for base in (row for row in report.rows if row.kind == "zero_shot"):
-        own = {row.run_id for row in report.rows if row.model == base.model}
-        found = differences_from(report, base.run_id)
-        found = found[found["run_id"].isin(own)]
-        name = escape_markdown(base.model)
-        better, worse = found[found["high"] < 0], found[found["low"] > 0]
-        if len(better):
-            sentences.append(f"Better than {name} as it came (zero-shot): {_listed(better)}.")
-        if len(worse):
-            sentences.append(f"Worse than {name} as it came (zero-shot): {_listed(worse)}.")
-        if unclear := len(found) - len(better) - len(worse):
-            sentences.append(f"Neither can be claimed for {unclear} of {len(found)} ways to adapt {name}.")
-    return sentences
-
-
-def _cautions(report: StudyReport) -> list[str]:
-    sentences = []
-    if len({row.seed for row in report.rows if row.kind != "zero_shot"}) == 1:
-        sentences.append(
-            "Each way was trained with one seed: the intervals cover the choice of documents, not the seed."
-        )
-    documents = report.documents["id"].nunique()
-    if documents < FEW_DOCUMENTS:
-        sentences.append(f"Only {documents} test documents were scored: the intervals themselves are rough.")
-    return [*sentences, "The intervals are not corrected for the number of comparisons."]
 
 
 # -------------------------------------------------------------------------------------------------------- continuations

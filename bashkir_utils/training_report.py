@@ -11,8 +11,9 @@ from .exceptions import ProfileError
 from .inspection import NF4_BITS, energy_kept
 from .markup import escape_markdown
 from .models import load_model, load_tokenizer
-from .report import StudyReport, paired_difference
+from .report import StudyReport
 from .runs import Run
+from .statistics import paired_difference
 from .study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, Study
 from .workspace import Workspace
 

@@ -12,8 +12,8 @@ PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "processes", "provenance", "packaged", "study", "language",
     "corpus", "tokenization", "packing", "models", "adapt", "inspection", "training", "planning", "evaluation",
-    "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs", "sweep", "export", "causes", "report",
-    "pairs_report", "training_report", "plots", "book", "cli", "__main__",
+    "statistics", "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs", "sweep", "export",
+    "causes", "report", "comparisons", "pairs_report", "training_report", "plots", "book", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -3,17 +3,17 @@ import math
 import re
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_results import MACHINE, MadeCorpus, documents, made, made_report
+from made_results import MACHINE, MadeCorpus, made, made_report
 from markdown_it import MarkdownIt
 
-from bashkir_utils import report
+from bashkir_utils import comparisons, report
 from bashkir_utils.errors import summarise_continuations
 from bashkir_utils.exceptions import RunError
+from bashkir_utils.failures import Failure, Reason
 from bashkir_utils.study import GenerationSpec
 from bashkir_utils.workspace import recorded_folder
 
@@ -57,94 +57,33 @@ def test_results_html_has_headings_and_no_number_for_what_was_not_trained(live):
     assert "GPU" not in page, "no column for a GPU that was not there"
 
 
-def test_paired_difference_knows_what_separate_intervals_hide():
-    shared = documents(0.9, 1)
-    worse = shared.assign(nll=shared["nll"] + 0.02 * shared["bytes"])
-    found = report.paired_difference(worse, shared.sample(frac=1, random_state=3))
-    assert (found.value, found.low, found.high) == pytest.approx([0.02 / math.log(2)] * 3)
-
-
-def test_paired_difference_of_like_runs_includes_zero_and_covers_as_promised():
-    rng = np.random.default_rng(1)
-    sizes = rng.integers(200, 900, 60)
-    misses = 0
-    for trial in range(120):
-        first, second = (
-            pd.DataFrame({"id": range(60), "bytes": sizes, "nll": sizes * rng.normal(1, 0.1, 60)}) for _ in range(2)
-        )
-        found = report.paired_difference(first, second, samples=300, seed=trial)
-        misses += not found.low <= 0 <= found.high
-    assert 1 <= misses <= 18, "a 95% interval misses about one time in twenty"
-
-
-def test_paired_difference_agrees_with_scipys_bootstrap():
-    from scipy.stats import bootstrap
-
-    first, second = documents(0.9, 1), documents(0.92, 2)
-    ours = report.paired_difference(first, second, samples=4000)
-    theirs = bootstrap(
-        ((first["nll"] - second["nll"]).to_numpy(), first["bytes"].to_numpy()),
-        lambda nll, size, axis: nll.sum(axis) / math.log(2) / size.sum(axis),
-        paired=True, vectorized=True, method="percentile", n_resamples=4000, rng=0,
-    ).confidence_interval  # fmt: skip
-    width = theirs.high - theirs.low
-    assert abs(ours.low - theirs.low) < 0.1 * width
-    assert abs(ours.high - theirs.high) < 0.1 * width
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        documents(0.9, 1).iloc[1:],
-        documents(0.9, 1).assign(bytes=7),
-        documents(0.9, 1).assign(id=lambda d: d["id"] + "x"),
-    ],
-)
-def test_scores_of_other_documents_are_not_compared(other):
-    with pytest.raises(RunError, match="same documents"):
-        report.paired_difference(documents(0.9, 1), other)
-
-
-def test_differences_from_the_best(live):
-    found = report.differences_from(live, ids(live)["full"])
-    assert found.index.tolist() == ["zero shot", "lora r8", "qlora r8"]
-    assert found.loc["zero shot", "difference"] == pytest.approx(0.7 / math.log(2), abs=0.02)
-    assert found.loc["qlora r8", "excludes_zero"]
-    assert "excludes 0" in report.differences_html(live)
-
-
-def test_findings_claim_only_what_the_paired_interval_supports(live):
-    differences = report.differences_from(live, ids(live)["full"])
-    sentences = report.findings(live).splitlines()
-    assert sentences[0].startswith("- Lowest bits per byte: **full**")
-    worse = next(line for line in sentences if line.startswith("- Worse than full"))
-    unclear = [line for line in sentences if line.startswith("- No difference to full can be claimed")]
-    for label, row in differences.iterrows():
-        assert (label in worse) == row["excludes_zero"]
-        assert any(label in line for line in unclear) == (not row["excludes_zero"])
-    assert any("lora r8" in line and "overlap" in line for line in sentences)
-    assert any("Better than tiny as it came" in line for line in sentences)
-    assert any("one seed" in line for line in sentences)
-
-
-def test_findings_say_when_nothing_can_be_told_apart(tmp_path):
-    study, corpus, runs, evaluations = made(tmp_path)
-    rng = np.random.default_rng(0)
-    noise = [each.documents["bytes"] * rng.normal(1, 0.3, len(each.documents)) for each in evaluations]
-    alike = [replace(e, documents=e.documents.assign(nll=nll)) for e, nll in zip(evaluations, noise, strict=True)]
-    live = report.collect(study, corpus, runs, alike)
-    best = report.best_run(live).run_id
-    assert not report.differences_from(live, best)["excludes_zero"].any()
-    sentences = report.findings(live)
-    assert "No difference to" in sentences
-    assert "Worse than" not in sentences
-    assert "Better than" not in sentences
-
-
 def test_a_diverged_run_is_not_the_best(live):
     broken = live.rows[1].model_copy(update={"bits_per_byte": report.Interval(math.nan, math.nan, math.nan)})
     record = live.record.model_copy(update={"rows": (broken, *live.rows[2:])})
     assert report.best_run(report.StudyReport(record, live.documents)).method == "lora_r8"
+
+
+def test_diverged_means_not_finite_or_worse_than_the_model_as_it_came(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path)
+    scores = [replace(e, summary=dict(e.summary)) for e in evaluations]
+    base = scores[0].summary["bits_per_byte"].value
+    scores[1].summary["bits_per_byte"] = report.Interval(math.inf, math.inf, math.inf)
+    scores[2].summary["bits_per_byte"] = report.Interval(base + 0.01, base - 1, base + 1)
+    scores[3].summary["bits_per_byte"] = report.Interval(base, base - 1, base + 1)
+    live = report.collect(study, corpus, runs, scores)
+    assert report.diverged(live) == {runs[1].run_id: "loss not finite", runs[2].run_id: "worse than zero-shot"}
+    table = report.results_table(live)
+    assert table["diverged"].tolist() == ["", "loss not finite", "worse than zero-shot", ""]
+    assert report.best_run(live).kind in {"qlora", "zero_shot"}
+    page = report.results_html(live, "All runs")
+    assert page.count("worse than zero-shot") == page.count("loss not finite") == 1
+    alone = report.StudyReport(live.record.model_copy(update={"rows": live.rows[2:]}), live.documents)
+    assert report.diverged(alone) == {}, "without the zero-shot run only the loss itself tells"
+
+
+def test_no_column_for_divergence_where_there_is_none(live):
+    assert report.diverged(live) == {}
+    assert "diverged" not in report.results_html(live, "All runs")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))
@@ -171,7 +110,7 @@ def test_record_and_load_give_the_same_report_without_texts_paths_or_ids(tmp_pat
     assert read.record == written.record
     pd.testing.assert_frame_equal(read.documents, written.documents)
     pd.testing.assert_frame_equal(report.results_table(read), report.results_table(written))
-    assert report.findings(read) == report.findings(written)
+    assert comparisons.findings(read) == comparisons.findings(written)
     text = (tmp_path / "recorded" / "first" / "results.json").read_text()
     assert not re.search(r"/home|/srv|/tmp|secret|document-\d", text)
     assert not read.documents["id"].str.contains("document").any()
@@ -196,6 +135,27 @@ def test_a_record_is_strict_json_even_when_a_perplexity_overflows(tmp_path):
     loaded = report.load_recorded(tmp_path / "recorded")[0]
     assert loaded.rows[0].word_perplexity.value == math.inf
     assert "On a busy \\<machine\\>\\." in report.recorded_heading(loaded)
+
+
+def test_failed_cells_and_paragraphs_of_other_languages_are_kept_and_old_records_still_load(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path / "runs")
+    failure = Failure(run_id="x", reason=Reason.DIVERGED, message="at /home/me/x: NaN", date="2026", machine={})
+    rows = {"run_id": runs[0].run_id, "language": "en", "id": "en-0", "nll": 3.5, "bytes": 10}
+    folder = tmp_path / "recorded" / "x"
+    kept = {"held_out": pd.DataFrame([rows]), "failed": [(runs[1].spec, failure)]}
+    report.record_study(study, corpus, runs[:1], evaluations[:1], folder, **kept)
+    (read,) = report.load_recorded(tmp_path / "recorded")
+    assert read.held_out.to_dict("records") == [rows]
+    assert [(f.method, f.seed, f.reason, f.message) for f in read.record.failed] == [
+        ("full", 42, "diverged", "at x: NaN")
+    ]
+    report.record_study(study, corpus, runs[:1], evaluations[:1], folder)
+    content = json.loads((folder / "results.json").read_text())
+    del content["failed"]
+    (folder / "results.json").write_text(json.dumps(content))
+    (old,) = report.load_recorded(tmp_path / "recorded")
+    assert old.held_out.empty
+    assert old.record.failed == ()
 
 
 def test_recording_again_replaces(tmp_path):
@@ -248,7 +208,7 @@ def test_a_cut_off_record_is_one_clear_line(tmp_path, file):
 def test_the_recorded_studies_of_the_checkout_can_be_read():
     for study in report.load_recorded(recorded_folder()):
         assert report.results_html(study, "recorded")
-        assert report.findings(study)
+        assert comparisons.findings(study)
         assert not re.search(r'"(/|[A-Z]:\\)', study.record.model_dump_json())
 
 
@@ -376,7 +336,7 @@ def test_hostile_labels_stay_text_in_sentences(tmp_path):
         for run in runs
     ]
     live = report.collect(study, corpus, renamed, evaluations)
-    for markdown in (report.provenance_line(live), report.findings(live), report.recorded_heading(live)):
+    for markdown in (report.provenance_line(live), comparisons.findings(live), report.recorded_heading(live)):
         page = MarkdownIt("commonmark", {"html": True}).render(markdown)
         assert tags(page) <= {"p", "strong", "ul", "li"}
         assert not set(page) & {"\x1b", "\u202e"}

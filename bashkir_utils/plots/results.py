@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,8 +44,10 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     """Bits per byte against a cost (a key of ``COST_NAMES``, log scale), intervals drawn, Pareto front joined.
 
     Zero-shot models have no cost, so each is a horizontal line. Labels stand at the right, with a line to their point.
+    A run that diverged is hollow and on no front; one without a finite loss is only named.
     """
-    table = results_table(report)
+    everything = results_table(report)
+    table = everything[np.isfinite(everything["bits_per_byte"])]
     trained = table[table["kind"] != "zero_shot"]
     figure, (axes,) = new_figure(height=4.2)
     with styled():
@@ -60,18 +63,23 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
         axes.margins(x=0.15, y=0.15)
         axes.set(xlabel=COST_NAMES[cost], ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
         _label_at_right(axes, table, cost)
+        if missing := [str(label) for label in everything.index.difference(table.index)]:
+            axes.text(0, -0.22, f"loss not finite: {', '.join(missing)}", transform=axes.transAxes, parse_math=False)
     return figure
 
 
 def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
-    front = trained.iloc[pareto_front(trained[cost].tolist(), trained["bits_per_byte"].tolist())]
+    kept = trained[trained["diverged"] == ""]
+    front = kept.iloc[pareto_front(kept[cost].tolist(), kept["bits_per_byte"].tolist())]
     axes.plot(
         front[cost], front["bits_per_byte"], color="#000000", linewidth=1, alpha=0.5, label="Pareto front", zorder=1
     )
     for row in trained.to_dict("records"):
         value, kind = row["bits_per_byte"], row["kind"]
         reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]
-        axes.errorbar(row[cost], value, yerr=reach, capsize=3, color=METHOD_COLOURS[kind], marker=METHOD_MARKERS[kind])
+        inside = METHOD_COLOURS[kind] if row["diverged"] == "" else "white"
+        look = {"color": METHOD_COLOURS[kind], "marker": METHOD_MARKERS[kind], "markerfacecolor": inside}
+        axes.errorbar(row[cost], value, yerr=reach, capsize=3, **look)
 
 
 def _label_at_right(axes: Axes, table: pd.DataFrame, cost: str) -> None:
@@ -83,7 +91,7 @@ def _label_at_right(axes: Axes, table: pd.DataFrame, cost: str) -> None:
     for (label, row), place in zip(ordered.iterrows(), places, strict=True):
         colour = METHOD_COLOURS[row["kind"]]
         axes.annotate(
-            str(label),
+            f"{label} (diverged)" if row["diverged"] else str(label),
             (right if row["kind"] == "zero_shot" else row[cost], row["bits_per_byte"]),
             xytext=(1.03, place),
             textcoords="axes fraction",

@@ -1,0 +1,302 @@
+"""What the differences between runs are worth: seeds, paired bootstrap, Holm's correction, components of variance.
+
+Losses come in nats and leave as bits per byte. The bootstrap draws documents, the same ones for everything compared
+(P. Koehn, 2004). A method with several seeds is the mean of their losses, and its seeds are drawn too, apart from those
+of other methods: of S seeds, S - 1 at a time, which makes the variance of their mean come out right (J. N. K. Rao and
+C. F. J. Wu, Resampling Inference with Complex Survey Data, JASA 83, 1988). Drawing two crossed kinds of things each on
+its own is the pigeonhole bootstrap (A. B. Owen, Annals of Applied Statistics 1, 2007). With one seed the seed is held
+fixed, and nothing here says what another would give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from .evaluation import Interval
+from .exceptions import RunError
+
+CHUNK = 2_000_000
+"""Drawn documents that are held in memory at once."""
+DRAWS_IN_A_TAIL = 10
+"""How many bootstrap draws should lie in each tail beyond the strictest level of a family."""
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """Runs that differ in nothing but their seed."""
+
+    mean: float
+    deviation: float
+    """Sample standard deviation (divided by n - 1); NaN for one run."""
+    runs: int
+
+
+def over_seeds(bits_per_byte: Sequence[float]) -> SeedSummary:
+    """Mean and standard deviation of losses over seeds; perplexities must not be averaged like this.
+
+    Raises:
+        ValueError: there is no run, or one of them diverged to no finite loss.
+    """
+    values = np.asarray(bits_per_byte, dtype=float)
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError("a mean over seeds needs at least one run, all of finite loss")
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    return SeedSummary(float(values.mean()), deviation, len(values))
+
+
+# -------------------------------------------------------------------------------------------------------- the bootstrap
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference (bits per byte) and the same under every bootstrap draw, shape (samples,)."""
+
+    value: float
+    draws: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Bits per byte of several methods on the same documents, and the same under the same bootstrap draws."""
+
+    values: Mapping[str, float]
+    draws: Mapping[str, np.ndarray]
+    """Shape (samples,) each; position i is the same drawn documents for every method."""
+
+    def difference(self, first: str, second: str) -> Contrast:
+        """``first`` less ``second``."""
+        return Contrast(self.values[first] - self.values[second], self.draws[first] - self.draws[second])
+
+
+def mean_contrast(contrasts: Sequence[Contrast]) -> Contrast:
+    """The mean of several contrasts from the same draws."""
+    value = float(np.mean([each.value for each in contrasts]))
+    return Contrast(value, np.mean([each.draws for each in contrasts], axis=0))
+
+
+def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int, seed: int = 0) -> Bootstrap:
+    """Draw documents, and seeds where a method has several, and take every method's bits per byte each time.
+
+    Args:
+        losses: nats by method, shape (seeds, documents) each; the documents are the same and in one order.
+        sizes: UTF-8 bytes of the documents, shape (documents,).
+        samples: number of draws.
+        seed: of the draws.
+
+    Raises:
+        RunError: a loss is not finite.
+    """
+    if not all(np.isfinite(matrix).all() for matrix in losses.values()):
+        raise RunError("a run whose loss is not finite cannot be compared: leave runs that diverged out")
+    stacked = np.vstack(list(losses.values()))
+    bits = np.concatenate(
+        [weights @ stacked.T / (weights @ sizes)[:, None] for weights in _document_weights(len(sizes), samples, seed)]
+    ) / math.log(2)
+    ends = np.cumsum([len(matrix) for matrix in losses.values()])
+    draws = {
+        name: (bits[:, end - len(matrix) : end] * _seed_weights(len(matrix), samples, [seed, place])).sum(axis=1)
+        for place, (name, matrix, end) in enumerate(zip(losses, losses.values(), ends, strict=True), start=1)
+    }
+    values = {name: float(matrix.sum() / len(matrix) / sizes.sum() / math.log(2)) for name, matrix in losses.items()}
+    return Bootstrap(values, draws)
+
+
+def _document_weights(documents: int, samples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each document is drawn, shape (some samples, documents) at a time."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, samples, step := max(1, CHUNK // documents)):
+        drawn = generator.integers(documents, size=(min(step, samples - start), documents))
+        yield _counts(drawn, documents)
+
+
+def _seed_weights(seeds: int, samples: int, seed: Sequence[int]) -> np.ndarray:
+    """Weight of each seed in each sample, shape (samples, seeds); rows sum to 1."""
+    if seeds == 1:
+        return np.ones((samples, 1))
+    drawn = np.random.default_rng(seed).integers(seeds, size=(samples, seeds - 1))
+    return _counts(drawn, seeds) / (seeds - 1)
+
+
+def _counts(drawn: np.ndarray, kinds: int) -> np.ndarray:
+    """How often each of ``kinds`` stands in each row."""
+    shifted = drawn + np.arange(len(drawn))[:, None] * kinds
+    return np.bincount(shifted.ravel(), minlength=len(drawn) * kinds).reshape(len(drawn), kinds).astype(float)
+
+
+def aligned(scores: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (nats; shape (runs, documents)) and sizes (bytes; shape (documents,)) of runs on the same documents.
+
+    Args:
+        scores: of each run, columns id, nll and bytes; the rows may be in any order.
+
+    Raises:
+        RunError: the runs were not scored on the same documents.
+    """
+    tables = [each.set_index("id")[["nll", "bytes"]] for each in scores]
+    first = tables[0]
+    for table in tables:
+        same = table.index.is_unique and len(table) == len(first) and table.index.isin(first.index).all()
+        if not same or (table["bytes"].reindex(first.index) != first["bytes"]).any():
+            raise RunError("the runs were not scored on the same documents; evaluate all with the same settings")
+    losses = np.stack([table["nll"].reindex(first.index).to_numpy(dtype=float) for table in tables])
+    return losses, first["bytes"].to_numpy(dtype=float)
+
+
+def paired_difference(
+    first: pd.DataFrame, second: pd.DataFrame, *, samples: int = 2000, confidence: float = 0.95, seed: int = 0
+) -> Interval:
+    """Bits per byte of one run less those of another on the same documents, with a paired bootstrap interval.
+
+    The interval is for this one comparison: for a family of them, see :func:`compare`.
+
+    Raises:
+        RunError: the two were not scored on the same documents.
+    """
+    losses, sizes = aligned([first, second])
+    drawn = bootstrap({"first": losses[:1], "second": losses[1:]}, sizes, samples, seed)
+    return interval(drawn.difference("first", "second"), 1 - confidence)
+
+
+def interval(contrast: Contrast, level: float) -> Interval:
+    """Percentile interval that misses with probability ``level``, by order statistics.
+
+    Its ends are the k-th smallest and the k-th largest of B draws, k = level (B + 1) / 2 rounded down (A. C. Davison
+    and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 5.3). So it excludes 0 exactly where
+    :func:`p_value` is at most ``level``. With too few draws for the level it is unbounded.
+    """
+    ordered = np.sort(contrast.draws)
+    place = math.floor(level * (len(ordered) + 1) / 2 + ROUNDING)
+    if place < 1:
+        return Interval(contrast.value, -math.inf, math.inf)
+    return Interval(contrast.value, float(ordered[place - 1]), float(ordered[-place]))
+
+
+def p_value(draws: np.ndarray) -> float:
+    """Two-sided bootstrap p-value that a difference is 0: twice the share of draws on the rarer side of 0.
+
+    One is added to the count and to the number of draws, so that it is never 0 (Davison and Hinkley, section 4.2).
+    """
+    rarer = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    return min(1.0, 2 * (rarer + 1) / (len(draws) + 1))
+
+
+# ------------------------------------------------------------------------------------------------- many comparisons
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """p-values adjusted for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979), in the same order."""
+    found = np.asarray(p_values, dtype=float)
+    order = np.argsort(found, kind="stable")
+    adjusted = np.empty_like(found)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(found[order] * np.arange(len(found), 0, -1)))
+    return adjusted
+
+
+def draws_needed(comparisons: int, confidence: float) -> int:
+    """How many bootstrap draws a family needs for its strictest level, ``(1 - confidence) / comparisons``."""
+    return math.ceil(DRAWS_IN_A_TAIL * 2 * comparisons / (1 - confidence))
+
+
+def smallest_p(documents: int) -> float:
+    """The smallest two-sided p-value that so many paired documents can give: that of all their signs being equal."""
+    return min(1.0, 2.0 ** (1 - documents))
+
+
+def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int) -> pd.DataFrame:
+    """A family of comparisons, corrected by Holm's method.
+
+    Each interval has the level at which Holm's method tests that comparison: with m comparisons the smallest p-value is
+    held to (1 - confidence) / m, the next to (1 - confidence) / (m - 1), and so on; after the first that fails, all
+    keep its level. So an interval excludes 0 exactly where the adjusted p-value is at most 1 - confidence.
+
+    A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and where
+    that is above a comparison's level, its interval is unbounded.
+
+    Returns:
+        one row a contrast: difference (bits per byte), low, high, p, p_holm, excludes_zero.
+    """
+    least = smallest_p(documents)
+    p_values = [max(p_value(each.draws), least) for each in contrasts.values()]
+    levels = _holm_levels(p_values, 1 - confidence)
+    rows = []
+    for contrast, level in zip(contrasts.values(), levels, strict=True):
+        found = interval(contrast, level if least <= level + ROUNDING else 0)
+        excludes = found.low > 0 or found.high < 0
+        rows.append({"difference": found.value, "low": found.low, "high": found.high, "excludes_zero": excludes})
+    table = pd.DataFrame(rows, index=list(contrasts), columns=["difference", "low", "high", "excludes_zero"])
+    table.insert(3, "p", p_values)
+    table.insert(4, "p_holm", holm(p_values))
+    return table.astype({"excludes_zero": bool})
+
+
+def _holm_levels(p_values: Sequence[float], alpha: float) -> np.ndarray:
+    """The level that each comparison is held to."""
+    order = np.argsort(p_values, kind="stable")
+    levels = alpha / np.arange(len(order), 0, -1)
+    failed = np.flatnonzero(np.asarray(p_values)[order] > levels + ROUNDING)
+    if len(failed):
+        levels[failed[0] :] = levels[failed[0]]
+    result = np.empty(len(order))
+    result[order] = levels
+    return result
+
+
+# ----------------------------------------------------------------------------------------------- components of variance
+
+
+def variance_components(values: np.ndarray, factors: Sequence[str]) -> pd.DataFrame:
+    """Split the variance of a full table with one value a cell into what each factor and each interaction brings.
+
+    The model: a value is the mean plus one independent random effect for each level of each factor and each combination
+    of levels, ``y_ijk = m + a_i + b_j + c_k + (ab)_ij + (ac)_ik + (bc)_jk + (abc)_ijk``; the last cannot be told from
+    noise. The estimates are those of the analysis of variance: mean squares set equal to their expectations (S. R.
+    Searle, G. Casella and C. E. McCulloch, Variance Components, 1992, chapter 4). An estimate below 0 is taken as 0.
+
+    Args:
+        values: one dimension a factor, each at least 2 long.
+        factors: their names.
+
+    Returns:
+        one row a component, named as ``method × seed``: variance (the square of the unit of ``values``), estimate (the
+        same before negative ones were cut), deviation (its root), share (of the sum of the variances), degrees.
+
+    Raises:
+        ValueError: a factor has one level, or its name is missing.
+    """
+    if values.ndim != len(factors) or min(values.shape) < 2:
+        raise ValueError("a component of variance needs a name and at least two levels for every factor")
+    axes = range(values.ndim)
+    groups = [group for size in range(1, values.ndim + 1) for group in combinations(axes, size)]
+    degrees = {group: math.prod(values.shape[axis] - 1 for axis in group) for group in groups}
+    squares = {group: values.size * float((_effect(values, group) ** 2).mean()) / degrees[group] for group in groups}
+    estimates = {group: _component(values.shape, group, squares) for group in groups}
+    table = pd.DataFrame(
+        {"estimate": list(estimates.values()), "degrees": list(degrees.values())},
+        index=[" × ".join(factors[axis] for axis in group) for group in groups],
+    )
+    variance = table["estimate"].clip(lower=0)
+    total = variance.sum()
+    share = variance / total if total else variance
+    return table.assign(variance=variance, deviation=np.sqrt(variance), share=share)
+
+
+def _effect(values: np.ndarray, group: tuple[int, ...]) -> np.ndarray:
+    """Estimated effects of a combination of factors: means over the others, less all effects inside the combination."""
+    others = [axis for axis in range(values.ndim) if axis not in group]
+    effect = values.mean(axis=tuple(others), keepdims=True)
+    for axis in group:
+        effect = effect - effect.mean(axis=axis, keepdims=True)
+    return effect
+
+
+def _component(shape: tuple[int, ...], group: tuple[int, ...], squares: Mapping[tuple[int, ...], float]) -> float:
+    """Solve the expected mean squares for one component: inclusion and exclusion over the combinations around it."""
+    signed = sum((-1) ** (len(other) - len(group)) * squares[other] for other in squares if set(group) <= set(other))
+    return signed / math.prod(size for axis, size in enumerate(shape) if axis not in group)

@@ -1,0 +1,295 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from made_results import documents
+
+from bashkir_utils.exceptions import RunError
+from bashkir_utils.statistics import (
+    Contrast,
+    bootstrap,
+    compare,
+    draws_needed,
+    holm,
+    interval,
+    over_seeds,
+    p_value,
+    paired_difference,
+    variance_components,
+)
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=7)
+
+
+def test_seeds_are_summarised_by_mean_and_sample_deviation():
+    found = over_seeds([1.0, 2.0, 4.0])
+    assert (found.mean, found.deviation, found.runs) == (pytest.approx(7 / 3), pytest.approx(math.sqrt(7 / 3)), 3)
+    assert math.isnan(over_seeds([1.5]).deviation)
+    for broken in ([], [1.0, math.nan], [math.inf]):
+        with pytest.raises(ValueError, match="finite"):
+            over_seeds(broken)
+
+
+# --- paired difference -------------------------------------------------------------------------------------------
+
+
+def test_paired_difference_knows_what_separate_intervals_hide():
+    shared = documents(0.9, 1)
+    worse = shared.assign(nll=shared["nll"] + 0.02 * shared["bytes"])
+    found = paired_difference(worse, shared.sample(frac=1, random_state=3))
+    assert (found.value, found.low, found.high) == pytest.approx([0.02 / math.log(2)] * 3)
+
+
+def test_paired_difference_of_like_runs_includes_zero_and_covers_as_promised():
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(200, 900, 60)
+    misses = 0
+    for trial in range(120):
+        first, second = (
+            pd.DataFrame({"id": range(60), "bytes": sizes, "nll": sizes * rng.normal(1, 0.1, 60)}) for _ in range(2)
+        )
+        found = paired_difference(first, second, samples=300, seed=trial)
+        misses += not found.low <= 0 <= found.high
+    assert 1 <= misses <= 18, "a 95% interval misses about one time in twenty"
+
+
+def test_paired_difference_agrees_with_scipys_bootstrap():
+    from scipy.stats import bootstrap as scipys
+
+    first, second = documents(0.9, 1), documents(0.92, 2)
+    ours = paired_difference(first, second, samples=4000)
+    theirs = scipys(
+        ((first["nll"] - second["nll"]).to_numpy(), first["bytes"].to_numpy()),
+        lambda nll, size, axis: nll.sum(axis) / math.log(2) / size.sum(axis),
+        paired=True, vectorized=True, method="percentile", n_resamples=4000, rng=0,
+    ).confidence_interval  # fmt: skip
+    width = theirs.high - theirs.low
+    assert abs(ours.low - theirs.low) < 0.1 * width
+    assert abs(ours.high - theirs.high) < 0.1 * width
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        documents(0.9, 1).iloc[1:],
+        documents(0.9, 1).assign(bytes=7),
+        documents(0.9, 1).assign(id=lambda d: d["id"] + "x"),
+        pd.concat([documents(0.9, 1).iloc[1:], documents(0.9, 1).iloc[1:2]]),
+    ],
+)
+def test_scores_of_other_documents_are_not_compared(other):
+    with pytest.raises(RunError, match="same documents"):
+        paired_difference(documents(0.9, 1), other)
+
+
+# --- seeds in the bootstrap --------------------------------------------------------------------------------------
+
+
+def test_the_value_of_a_method_is_the_mean_of_its_seeds_losses():
+    sizes = np.array([100.0, 300.0])
+    losses = {"a": np.array([[70.0, 200.0], [90.0, 240.0]]), "b": np.array([[50.0, 150.0]])}
+    found = bootstrap(losses, sizes, samples=10)
+    assert found.values["a"] == pytest.approx((270 + 330) / 2 / 400 / math.log(2))
+    assert found.difference("a", "b").value == pytest.approx((300 - 200) / 400 / math.log(2))
+
+
+def test_drawn_seeds_have_the_variance_of_a_mean_over_seeds():
+    """Documents that are all alike leave the seeds alone to vary: s / sqrt(S), not s sqrt(S - 1) / S."""
+    levels = np.array([0.9, 1.0, 1.4])
+    losses = {"a": np.repeat(levels[:, None] * 100, 40, axis=1)}
+    draws = bootstrap(losses, np.full(40, 100.0), samples=20_000).draws["a"]
+    expected = levels.std(ddof=1) / math.sqrt(3) / math.log(2)
+    assert draws.std() == pytest.approx(expected, rel=0.03)
+
+
+def test_one_seed_is_held_fixed_and_documents_are_drawn_alike_for_all():
+    rng = np.random.default_rng(0)
+    hard = rng.normal(200, 50, 30)
+    found = bootstrap({"a": hard[None], "b": hard[None] + 7}, np.full(30, 100.0), samples=500)
+    difference = found.difference("b", "a").draws
+    assert difference == pytest.approx(np.full(500, 0.07 / math.log(2)))
+    assert found.draws["a"].std() > 0.05
+
+
+def test_another_method_in_the_family_changes_nothing_for_the_others():
+    rng = np.random.default_rng(0)
+    losses = {"a": rng.normal(200, 20, (3, 30)), "b": rng.normal(190, 20, (2, 30))}
+    sizes = rng.integers(50, 300, 30).astype(float)
+    alone, beside = (bootstrap(each, sizes, 300) for each in (losses, losses | {"c": losses["a"] + 1}))
+    assert (alone.difference("a", "b").draws == beside.difference("a", "b").draws).all()
+
+
+def test_losses_that_are_no_numbers_are_refused():
+    with pytest.raises(RunError, match="diverged"):
+        bootstrap({"a": np.array([[1.0, math.nan]])}, np.array([1.0, 2.0]), 10)
+
+
+def test_many_documents_are_drawn_in_pieces(monkeypatch):
+    from bashkir_utils import statistics
+
+    losses, sizes = {"a": np.arange(1.0, 41.0)[None]}, np.full(40, 100.0)
+    whole = bootstrap(losses, sizes, 50).draws["a"]
+    monkeypatch.setattr(statistics, "CHUNK", 120)
+    assert (bootstrap(losses, sizes, 50).draws["a"] == whole).all()
+
+
+# --- p-values and Holm -------------------------------------------------------------------------------------------
+
+
+def test_p_value_by_hand():
+    draws = np.array([-1.0, 1, 2, 3, 4, 5, 6, 7, 8])
+    assert p_value(draws) == pytest.approx(2 * (1 + 1) / 10)
+    assert p_value(np.abs(draws)) == pytest.approx(2 / 10)
+    assert p_value(np.zeros(9)) == 1
+
+
+@given(st.lists(st.integers(-3, 9), min_size=1, max_size=60), st.floats(0.001, 0.9))
+def test_an_interval_excludes_zero_exactly_where_the_p_value_is_within_its_level(draws, level):
+    values = np.array(draws, dtype=float)
+    assume(abs(p_value(values) - level) > 1e-6)
+    found = interval(Contrast(1.0, values), level)
+    assert (found.low > 0 or found.high < 0) == (p_value(values) <= level)
+
+
+def test_p_values_of_no_difference_are_uniform():
+    rng = np.random.default_rng(3)
+    found = []
+    for trial in range(150):
+        losses = {name: rng.normal(200, 30, (1, 50)) for name in "ab"}
+        found.append(p_value(bootstrap(losses, np.full(50, 100.0), 400, trial).difference("a", "b").draws))
+    from scipy.stats import kstest
+
+    assert kstest(found, "uniform").pvalue > 0.001
+    assert 1 <= sum(p <= 0.1 for p in found) <= 32
+
+
+def test_holm_by_hand():
+    # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.2, 0.9, 0.8]) == pytest.approx([0.6, 1.0, 1.0])
+    assert len(holm([])) == 0
+
+
+@given(P_VALUES)
+def test_holm_is_bonferroni_over_every_group_that_holds_a_comparison(p_values):
+    """Closed testing (R. Marcus, E. Peritz and K. R. Gabriel, 1976): an independent way to the same numbers."""
+    everything = range(len(p_values))
+    groups = [group for size in range(1, len(p_values) + 1) for group in combinations(everything, size)]
+    expected = [
+        max(min(1.0, len(group) * min(p_values[i] for i in group)) for group in groups if one in group)
+        for one in everything
+    ]
+    assert holm(p_values) == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.sampled_from([0.8, 0.9, 0.95]))
+def test_corrected_intervals_and_corrected_p_values_say_the_same(below, confidence):
+    contrasts = {str(i): Contrast(1.0, np.repeat([-1.0, 1.0], [count, 399 - count])) for i, count in enumerate(below)}
+    table = compare(contrasts, confidence, 50)
+    assert (table["excludes_zero"] == (table["p_holm"] <= 1 - confidence + 1e-9)).all()
+    assert (table["p_holm"] >= table["p"]).all()
+
+
+def test_a_family_needs_more_draws_than_one_comparison_and_says_nothing_with_too_few():
+    assert draws_needed(10, 0.95) == 4000
+    clear = Contrast(1.0, np.ones(99))
+    assert compare({"one": clear}, 0.95, 50)["excludes_zero"].tolist() == [True]
+    many = compare({str(i): clear for i in range(10)}, 0.95, 50)
+    assert not many["excludes_zero"].any()
+    assert np.isinf(many["low"]).all()
+    assert compare({}, 0.95, 50).empty
+
+
+def test_a_handful_of_documents_supports_no_claim_however_many_draws():
+    clear = {"one": Contrast(1.0, np.ones(9999))}
+    assert compare(clear, 0.95, 6)["p"].tolist() == [2**-5]
+    assert compare(clear, 0.95, 6)["excludes_zero"].all()
+    few = compare(clear, 0.95, 5)
+    assert few["p_holm"].tolist() == [0.0625]
+    assert not few["excludes_zero"].any()
+    assert np.isinf(few["high"]).all()
+
+
+@given(st.integers(2, 12), st.integers(1, 5))
+def test_few_documents_leave_intervals_and_p_values_in_agreement(documents, size):
+    draws = [np.repeat([-1.0, 1.0], [3 * i, 3999 - 3 * i]) for i in range(size)]
+    table = compare({str(i): Contrast(1.0, each) for i, each in enumerate(draws)}, 0.95, documents)
+    assert (table["excludes_zero"] == (table["p_holm"] <= 0.05 + 1e-9)).all()
+
+
+def test_families_of_no_difference_are_rarely_called():
+    """Holm holds the probability of any false call in a family of 6 to 5%; without it one is called in about 20%."""
+    rng = np.random.default_rng(5)
+    called = corrected = 0
+    for trial in range(150):
+        shared = rng.normal(200, 40, 40)
+        losses = {name: (shared + rng.normal(0, 10, 40))[None] for name in "abcd"}
+        drawn = bootstrap(losses, np.full(40, 100.0), 2000, trial)
+        table = compare({a + b: drawn.difference(a, b) for a, b in combinations("abcd", 2)}, 0.95, 40)
+        called += (table["p"] <= 0.05).any()
+        corrected += table["excludes_zero"].any()
+    assert corrected <= 20
+    assert called > corrected
+
+
+# --- components of variance --------------------------------------------------------------------------------------
+
+
+def test_two_way_components_by_hand():
+    """3 rows, 2 columns; their means are 2, 4, 9 and 4, 6; the grand mean is 5."""
+    values = np.array([[1.0, 3.0], [2.0, 6.0], [9.0, 9.0]])
+    # rows: 2 * ((2-5)^2 + (4-5)^2 + (9-5)^2) / 2 = 26; columns: 3 * (1 + 1) / 1 = 6
+    # rest: residuals 0, 0, -1, 1, 1, -1: sum of squares 4, degrees 2: 2
+    table = variance_components(values, ["row", "column"])
+    assert table["degrees"].tolist() == [2, 1, 2]
+    assert table["estimate"].tolist() == pytest.approx([(26 - 2) / 2, (6 - 2) / 3, 2])
+    assert table.index.tolist() == ["row", "column", "row × column"]
+    assert table["share"].sum() == pytest.approx(1)
+
+
+def test_three_way_components_by_the_textbooks_equations():
+    values = np.random.default_rng(1).normal(0, 1, (4, 3, 5)) + np.arange(4)[:, None, None]
+    table = variance_components(values, ["method", "seed", "document"])
+    a, b, c = values.shape
+    grand = values.mean()
+    m = values.mean(axis=(1, 2)) - grand
+    ms = values.mean(axis=2) - values.mean(axis=(1, 2))[:, None] - values.mean(axis=(0, 2)) + grand
+    md = values.mean(axis=1) - values.mean(axis=(1, 2))[:, None] - values.mean(axis=(0, 1)) + grand
+    ms_m, ms_ms = b * c * (m**2).sum() / (a - 1), c * (ms**2).sum() / ((a - 1) * (b - 1))
+    ms_md = b * (md**2).sum() / ((a - 1) * (c - 1))
+    s, d = values.mean(axis=(0, 2)) - grand, values.mean(axis=(0, 1)) - grand
+    sd = values.mean(axis=0) - values.mean(axis=(0, 2))[:, None] - values.mean(axis=(0, 1)) + grand
+    ss_rest = ((values - grand) ** 2).sum() - sum(
+        (b * c * (m**2).sum(), c * (ms**2).sum(), b * (md**2).sum(), a * (sd**2).sum(),
+         a * c * (s**2).sum(), a * b * (d**2).sum())
+    )  # fmt: skip
+    ms_rest = ss_rest / ((a - 1) * (b - 1) * (c - 1))
+    assert table.loc["method", "estimate"] == pytest.approx((ms_m - ms_ms - ms_md + ms_rest) / (b * c))
+    assert table.loc["method × seed", "estimate"] == pytest.approx((ms_ms - ms_rest) / c)
+    assert table.loc["method × seed × document", "estimate"] == pytest.approx(ms_rest)
+
+
+def test_components_are_recovered_from_simulated_effects():
+    truth = {(0,): 0.3, (1,): 0.05, (2,): 0.5, (0, 1): 0.1, (0, 2): 0.15, (1, 2): 0.02, (0, 1, 2): 0.04}
+    shape, found = (8, 7, 40), []
+    for trial in range(60):
+        rng = np.random.default_rng(trial)
+        values = sum(
+            rng.normal(0, math.sqrt(variance), [size if axis in group else 1 for axis, size in enumerate(shape)])
+            for group, variance in truth.items()
+        )
+        found.append(variance_components(values, ["method", "seed", "document"])["estimate"].to_numpy())
+    standard_errors = np.std(found, axis=0) / math.sqrt(len(found))
+    assert (np.abs(np.mean(found, axis=0) - list(truth.values())) < 4 * standard_errors).all()
+
+
+def test_components_need_two_levels_and_a_name_for_each_factor():
+    for values, names in ((np.zeros((1, 3)), ["a", "b"]), (np.zeros((2, 3)), ["a"])):
+        with pytest.raises(ValueError, match="two levels"):
+            variance_components(values, names)
+    assert variance_components(np.ones((2, 3)), ["a", "b"])["share"].tolist() == [0, 0, 0]

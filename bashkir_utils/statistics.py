@@ -216,8 +216,8 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
     held to (1 - confidence) / m, the next to (1 - confidence) / (m - 1), and so on; after the first that fails, all
     keep its level. So an interval excludes 0 exactly where the adjusted p-value is at most 1 - confidence.
 
-    A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and where
-    that is above a comparison's level, its interval is unbounded.
+    A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and
+    where that is above a comparison's level, its interval is unbounded.
 
     Returns:
         one row a contrast: difference (bits per byte), low, high, p, p_holm, excludes_zero.

@@ -282,5 +282,5 @@ def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path
     shutil.rmtree(tmp_path / "home" / "corpora")
     code, _, complaint = bashkir("export", run, str(tmp_path / "new"))
     assert code == 2
-    assert "is not prepared here" in complaint
+    assert "prepare it with `bashkir corpus`" in complaint
     assert not (tmp_path / "new").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,7 +79,11 @@ def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
         value, kind = row["bits_per_byte"], row["kind"]
         reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]
         inside = METHOD_COLOURS[kind] if row["diverged"] == "" else "white"
-        look = {"color": METHOD_COLOURS[kind], "marker": METHOD_MARKERS[kind], "markerfacecolor": inside}
+        look: dict[str, Any] = {
+            "color": METHOD_COLOURS[kind],
+            "marker": METHOD_MARKERS[kind],
+            "markerfacecolor": inside,
+        }
         axes.errorbar(row[cost], value, yerr=reach, capsize=3, **look)
 
 

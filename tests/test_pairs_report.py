@@ -3,7 +3,8 @@ import pytest
 from made_results import made, made_report
 
 from bashkir_utils import pairs_report, report
-from bashkir_utils.language.pairs import PHENOMENA
+from bashkir_utils.corpus.statistics import word_counts
+from bashkir_utils.language.pairs import PHENOMENA, all_pairs
 from bashkir_utils.minimal_pairs import BASELINE_ORDERS, study_pairs
 from bashkir_utils.plots.pairs import pair_accuracies
 from bashkir_utils.report import PairResults, PhenomenonAccuracy, WordBalance
@@ -92,7 +93,9 @@ def test_words_are_balanced_by_the_studys_own_text(text_corpus):
     asked = study_pairs(text_corpus, PairsSpec(pairs=2, reference_characters=500))
     assert asked.texts == tuple(text_corpus.train[: len(asked.texts)])
     assert sum(map(len, asked.texts[:-1])) <= 500
-    assert len(asked.pairs) == 2 * len(PHENOMENA)
+    assert asked.pairs == all_pairs(2, 42, frequencies=word_counts(asked.texts))
+    assert asked.pairs != all_pairs(2, 42)
+    assert asked.word_counts == word_counts(asked.texts)
 
 
 def test_other_languages_and_profiles_without_pairs_have_none(text_corpus):

@@ -143,7 +143,10 @@ def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
 def test_pairs_are_scored_by_the_adapted_model_and_kept(ask, text_corpus, workspace, monkeypatch):
     pairs = StudyPairs(generate_pairs("person_agreement", 6), tuple(text_corpus.train), 4)
     run, base = (runs.obtain(ask(method), text_corpus, workspace) for method in ("lora", "zero_shot"))
+    runs.evaluate(run, text_corpus, SPEC, workspace)
+    assert not runs.is_complete(run.spec, SPEC, pairs, workspace)
     scores = runs.pair_scores(run, pairs, workspace)
+    assert runs.is_complete(run.spec, SPEC, pairs, workspace)
     expected = score_pairs(*run.load(workspace), pairs.pairs)
     pd.testing.assert_frame_equal(scores, expected, rtol=1e-4)
     assert not np.allclose(scores["good"], runs.pair_scores(base, pairs, workspace)["good"])

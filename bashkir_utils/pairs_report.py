@@ -71,21 +71,29 @@ def _long(report: StudyReport) -> pd.DataFrame:
 
 
 def pairs_html(report: StudyReport) -> str:
-    """Accuracy by phenomenon and scorer, with what is wrong in the second sentence, as an HTML table."""
+    """Accuracy by phenomenon and scorer as an HTML table; a sentence where there are no pairs."""
     table = pairs_table(report)
     if table.empty:
         return "<p>This study scored no minimal pairs: they are made for Bashkir, and its profile or text is not.</p>"
     shown = table.map(lambda share: f"{share:.0%}")
-    shown.insert(0, "what is wrong in the second sentence", [_difference(name) for name in table.index])
-    shown.index.name = "phenomenon"
+    shown.index = pd.Index([name.replace("_", " ") for name in table.index], name="phenomenon")
     pairs = report.record.pairs
     count = {row.pairs for row in pairs.accuracies if row.phenomenon != OVERALL} if pairs else set()
     each = " or ".join(map(str, sorted(count)))
     return html_table(shown, f"Minimal pairs that each scorer gets right, {each} of each phenomenon; chance is 50%")
 
 
-def _difference(name: str) -> str:
-    return "" if name not in PHENOMENA else PHENOMENA[name].difference
+def phenomena_html() -> str:
+    """The rules that the pairs test, with an example of each, and what is wrong in the second sentence."""
+    rows = {
+        name.replace("_", " "): {
+            "rule": rule.description,
+            "wrong in the second sentence": rule.difference,
+            "its word exists": not rule.nonword,
+        }
+        for name, rule in PHENOMENA.items()
+    }
+    return html_table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("phenomenon"), "What the pairs ask")
 
 
 def balance_html(report: StudyReport) -> str:
@@ -95,7 +103,7 @@ def balance_html(report: StudyReport) -> str:
         return ""
     rows = [
         {
-            "phenomenon": row.phenomenon,
+            "phenomenon": row.phenomenon.replace("_", " "),
             "right word, median count": row.good,
             "wrong word, median count": row.bad,
             "right word more frequent": f"{row.good_more_frequent:.0%}",

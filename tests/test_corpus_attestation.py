@@ -68,6 +68,12 @@ def test_a_check_is_reported_and_written(tmp_path, workspace):
     assert "not read: " in report
 
 
+def test_a_corpus_of_another_language_is_refused(workspace):
+    corpus = corpora.prepare(CorpusSpec(source="embedded", embedded_documents=60, language=None), workspace)
+    with pytest.raises(LanguageError, match="rules and lexicon are Bashkir"):
+        check_language(corpus)
+
+
 def test_a_missing_or_damaged_check_is_one_line(tmp_path):
     (tmp_path / "check.json").write_text('{"corpus": 1}')
     for name in ("check.json", "none.json"):

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from bashkir_utils.exceptions import LanguageError
 from bashkir_utils.language import Entry, analyse, following, inflect, lexicon, parts, segment
 from bashkir_utils.language.morphotactics import ARCS, STARTS, TAGS, UNFINISHED
+from bashkir_utils.language.paradigm import CORE, core_paradigm
+from bashkir_utils.language.phonology import attach
 
 ENTRIES = tuple(entry for entry in lexicon() if not entry.tags)
 
@@ -178,6 +180,8 @@ GOLD = {
     ("поезд", "P3"): "поезы",
     ("артист", "P3"): "артисы",
     ("рок", "P3"): "рогы",
+    ("АҠШ", "DAT"): "АҠШҡа",
+    ("АҠШ", "LOC"): "АҠШта",
     ("эшлә", "PASS+PRS+3SG"): "эшләнә",
     ("уйла", "PASS+PRS+3SG"): "уйлана",
     ("түлә", "PASS+PST+3SG"): "түләнде",
@@ -194,13 +198,30 @@ GOLD = {
 def test_forms_that_a_grammar_gives(asked, form):
     stem, tags = asked
     assert inflect(stem, tags) == form
-    assert any(one.entry.stem == stem and "+".join(one.tags) == tags for one in analyse(form))
+    assert any(one.entry.stem == stem.lower() and "+".join(one.tags) == tags for one in analyse(form))
 
 
 @pytest.mark.parametrize("word", ["барта", "эшләлә", "ҡуйта", "классы", "поезды", "атайы"])
 def test_forms_that_no_text_has_are_no_words(word):
     tags = {one.tags for one in analyse(word)}
     assert not tags & {("P3",), ("CAUS", "PRS", "3SG"), ("PASS", "PRS", "3SG")}
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda: following(ENTRIES[0], ["XX"]), lambda: attach("", "LAр"), lambda: attach("ь", "GA")]
+)
+def test_nothing_to_add_to_is_one_line(ask):
+    with pytest.raises(LanguageError):
+        ask()
+
+
+def test_every_entry_is_read_back():
+    """Some forms of the core paradigm of every entry of the lexicon."""
+    for place, entry in enumerate(entry for entry in ENTRIES if entry.pos in CORE):
+        forms = list(core_paradigm(entry).items())
+        for tags, form in {forms[place % len(forms)], forms[place * 7 % len(forms)]}:
+            read = {(one.entry.stem, "+".join(one.tags)) for one in analyse(form)}
+            assert (entry.stem.lower(), tags) in read, form
 
 
 def test_a_noun_and_a_name_are_told_by_their_first_letter():

@@ -9,7 +9,9 @@ from bashkir_utils.language.transliteration import LATIN, SOUNDS, transliterate
     [
         ("Башҡортостан", "Başqortostan"), ("ҡыҙыҡ", "qıźıq"), ("Өфөлә", "Öfölä"), ("тау", "taw"), ("һыу", "hıw"),
         ("ер", "yer"), ("Ер", "Yer"), ("үткән", "ütkän"), ("йәйем", "yäyem"), ("уҡыясаҡ", "uqıyasaq"),
-        ("Щ", "Şç"), ("юл", "yul"), ("12, kg!", "12, kg!"), ("", ""), ("аҫыл", "aśıl"), ("яңы", "yañı"),
+        ("Щ", "Şç"), ("объект", "obyekt"), ("ЕР", "YER"),
+        ("ЮЛ", "YUL"), ("Юл", "Yul"), ("БАШ", "BAŞ"),
+        ("юл", "yul"), ("12, kg!", "12, kg!"), ("", ""), ("аҫыл", "aśıl"), ("яңы", "yañı"),
     ],
 )  # fmt: skip
 def test_words(text, expected):

@@ -46,6 +46,13 @@ def test_random_cuts_are_expected_ones():
     assert found.random_precision == pytest.approx(hits / 20_000 / 4, abs=0.005)
 
 
+def test_random_cuts_between_letters_are_expected_ones():
+    """One cut in 7 places for китаптар (three times, one boundary), one in 8 for балаларға (two boundaries)."""
+    found = boundary_agreement(Cutter(5), WORDS)
+    assert found.random_letter_precision == pytest.approx((3 * 1 / 7 + 2 / 8) / 4)
+    assert found.random_letter_recall == pytest.approx((3 * 1 / 7 + 2 / 8) / 5)
+
+
 def test_words_without_suffixes_do_not_count():
     assert segmented_words(["Китаптар китаптар ыыы китап"]) == {("китап", "тар"): 2}
     nothing = boundary_agreement(Cutter(3), {})

@@ -14,6 +14,7 @@ import pandas as pd
 from ..exceptions import LanguageError
 from ..language import Entry, analyse, core_paradigm, generate_documents, lexicon
 from ..language.paradigm import CORE
+from ..markup import escape_markdown
 from ..study import Specification
 from ..workspace import write_json
 from .comparison import TextStatistics, measure_text
@@ -84,7 +85,7 @@ class LanguageCheck(Specification):
                 f"forms of the {forms.stems} most frequent stems that occur: "
                 f"{forms.attested:,} of {forms.forms:,} ({forms.share:.1%})",
                 f"running words that are read: {words.read:,} of {words.words:,} ({words.share:.1%})",
-                *(f"  {pos}: {count:,} ({count / words.words:.1%})" for pos, count in words.by_pos.items()),
+                *(f"  {pos}: {count:,} ({count / max(words.words, 1):.1%})" for pos, count in words.by_pos.items()),
                 f"generated documents called Bashkir: {self.generated_bashkir} of {self.generated}",
                 "not attested: " + ", ".join(f"{form} ({stem}+{tags})" for stem, tags, form in forms.missing),
                 "not read: " + ", ".join(f"{word} {count}" for word, count in words.misses),
@@ -108,7 +109,13 @@ class LanguageCheck(Specification):
 
 
 def check_language(corpus: Corpus) -> LanguageCheck:
-    """Measure on a corpus: forms against all its documents, words on a sample from its test split."""
+    """Measure on a corpus: forms against all its documents, words on a sample from its test split.
+
+    Raises:
+        LanguageError: the corpus is not Bashkir.
+    """
+    if corpus.language != "ba":
+        raise LanguageError(f"rules and lexicon are Bashkir, and {corpus.label} was prepared for {corpus.language!r}")
     documents = corpus.documents()
     counts = word_counts(documents["text"])
     test = documents[documents["split"] == "test"]["text"]
@@ -200,7 +207,7 @@ def findings(check: LanguageCheck) -> str:
     return "\n".join(
         [
             f"- Of {forms.forms:,} forms that the rules give for the {forms.stems} most frequent stems, "
-            f"{forms.share:.1%} occur in {check.corpus}.",
+            f"{forms.share:.1%} occur in {escape_markdown(check.corpus)}.",
             f"- {words.share:.1%} of {words.words:,} running words have at least one reading; "
             f"the rest are names, rare stems and what the rules do not cover.",
             f"- {check.generated_bashkir:,} of {check.generated:,} generated documents are identified as Bashkir.",

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import provenance
 from ..exceptions import CorpusError
+from ..markup import escape_markdown
 from ..progress import track
 from ..study import CorpusSpec
 from ..workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json
@@ -83,6 +84,11 @@ class Corpus:
     def label(self) -> str:
         """What to call it where a number stands."""
         return self.manifest.label
+
+    @property
+    def markdown_label(self) -> str:
+        """The label for Markdown: it may be a file's name, so all its signs are escaped."""
+        return escape_markdown(self.label)
 
     @property
     def language(self) -> str | None:

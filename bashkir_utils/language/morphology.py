@@ -152,10 +152,17 @@ def _cut(word: str, cuts: Sequence[int]) -> tuple[str, ...]:
 
 
 def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
-    """The tags that may come next."""
+    """The tags that may come next.
+
+    Raises:
+        LanguageError: the entry has no form with these tags.
+    """
     form, state = start(entry)
     for tag in tags:
-        form, state = next(_steps(entry, form, state, tag))
+        step = next(_steps(entry, form, state, tag), None)
+        if step is None:
+            raise LanguageError(f"{entry.stem} ({entry.pos}) has no form {'+'.join(tags)}")
+        form, state = step
     return tuple(dict.fromkeys(arc.tag for arc in ARCS[state] if _fits(arc, form)))
 
 

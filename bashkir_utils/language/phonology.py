@@ -12,6 +12,8 @@ Source: N. Poppe, Bashkir Manual, Indiana University, 1964 (vowel harmony, suffi
 
 from __future__ import annotations
 
+from ..exceptions import LanguageError
+
 BACK_VOWELS = frozenset("аоуыёюя")
 FRONT_VOWELS = frozenset("әөүеэи")
 GLIDES = frozenset("йуүи")
@@ -39,7 +41,7 @@ def count_vowels(stem: str) -> int:
 
 def ends_in_vowel(stem: str) -> bool:
     """Whether the stem ends in a full vowel; у, ү and и close a syllable as glides, so they do not count."""
-    return stem[-1:] in (BACK_VOWELS | FRONT_VOWELS) - GLIDES
+    return stem[-1:].lower() in (BACK_VOWELS | FRONT_VOWELS) - GLIDES
 
 
 def has_vowel(pattern: str) -> bool:
@@ -62,11 +64,16 @@ def attach(stem: str, pattern: str, *, front: bool | None = None, rounded: bool 
     last letter (:func:`simplify_final`).
 
     Args:
-        stem: in lower case at its end; a final ь is dropped before the suffix.
+        stem: in any case; a final ь is dropped before the suffix.
         pattern: letters, with ``A I K G U L N`` and the stroke as the module says.
         front: overrides harmony, for loans that keep the Russian stress (университет, университеттар).
         rounded: overrides rounding, for the same loans (завод, заводы).
+
+    Raises:
+        LanguageError: there is no stem.
     """
+    if not stem.removesuffix("ь"):
+        raise LanguageError("a suffix needs a stem before it")
     front = is_front(stem) if front is None else front
     word = simplify_final(stem).removesuffix("ь")
     for letter in alternative(stem, pattern):
@@ -111,7 +118,7 @@ def _high_vowel(front: bool, rounded: bool) -> str:
 
 
 def _velar(letter: str, before: str, front: bool) -> str:
-    if letter == "K" or before[-1] in VOICELESS:
+    if letter == "K" or before[-1].lower() in VOICELESS:
         return "к" if front else "ҡ"
     return "г" if front else "ғ"
 
@@ -119,6 +126,6 @@ def _velar(letter: str, before: str, front: bool) -> str:
 def _dental(letter: str, before: str) -> str:
     if ends_in_vowel(before):
         return "л" if letter == "L" else "н"
-    if before[-1] in GLIDES or before[-1] in "рҙ":
+    if before[-1].lower() in GLIDES or before[-1].lower() in "рҙ":
         return "ҙ"
-    return "т" if before[-1] in VOICELESS else "д"
+    return "т" if before[-1].lower() in VOICELESS else "д"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..exceptions import LanguageError
 from .lexicon import Entry, entries_of
 from .morphology import analyse, inflect, parts
 from .morphotactics import TAGS
@@ -22,18 +23,22 @@ def letters_table() -> pd.DataFrame:
 
 
 def suffix_table(stems: Sequence[str], tags: Sequence[str]) -> pd.DataFrame:
-    """One row a noun, one column a suffix: which shape each noun asks for."""
+    """One row a noun, one column a suffix: which shape each noun asks for. Raises LanguageError for an unknown noun."""
     rows = {
-        f"{stem} ({entry.gloss})": {TAGS[tag].split(",")[0].split(" ")[0]: "-".join(parts(entry, tag)) for tag in tags}
-        for stem in stems
-        for entry in _nominal(stem)
+        f"{stem} ({transliterate(stem)}, {entry.gloss})": {
+            TAGS[tag]
+            .split(",")[0]
+            .split(" ")[0]: f"{'-'.join(parts(entry, tag))} ({transliterate(inflect(entry, tag))})"
+            for tag in tags
+        }
+        for stem, entry in ((stem, _nominal(stem)) for stem in stems)
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("noun")
 
 
 def growth_table(stem: str, tags: Sequence[str]) -> pd.DataFrame:
-    """A word that grows by one suffix a row, with what each adds."""
-    entry = _nominal(stem)[0]
+    """A word that grows by one suffix a row, with what each adds. Raises LanguageError for an unknown word."""
+    entry = _nominal(stem)
     rows = [{"word": inflect(entry), "added": "", "meaning": entry.gloss}]
     for count, tag in enumerate(tags, start=1):
         form = inflect(entry, tags[:count])
@@ -44,20 +49,21 @@ def growth_table(stem: str, tags: Sequence[str]) -> pd.DataFrame:
 
 
 def declension_table(stem: str) -> pd.DataFrame:
-    """Cases down, possessive persons across, singular."""
-    entry = _nominal(stem)[0]
+    """Cases down, possessive persons across, singular. Raises LanguageError for an unknown noun."""
+    entry = _nominal(stem)
     columns = {
-        TAGS.get(owner, "—"): [inflect(entry, [tag for tag in (owner, case) if tag]) for case in CASES]
+        TAGS.get(owner, "—"): [_with_latin(inflect(entry, [tag for tag in (owner, case) if tag])) for case in CASES]
         for owner in OWNERS
     }
     return pd.DataFrame(columns, index=pd.Index(list(CASE_NAMES.values()), name="case"))
 
 
 def conjugation_table(stem: str, *, negative: bool = False) -> pd.DataFrame:
-    """Persons down, tenses across."""
+    """Persons down, tenses across. Raises LanguageError for an unknown verb."""
     before = ["NEG"] if negative else []
     columns = {
-        TAGS[tense]: [inflect(stem, [*before, tense, person], pos="verb") for person in PERSONS] for tense in TENSES
+        TAGS[tense]: [_with_latin(inflect(stem, [*before, tense, person], pos="verb")) for person in PERSONS]
+        for tense in TENSES
     }
     return pd.DataFrame(columns, index=pd.Index([TAGS[person] for person in PERSONS], name="person"))
 
@@ -79,5 +85,12 @@ def reading_table(words: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _nominal(stem: str) -> tuple[Entry, ...]:
-    return tuple(entry for entry in entries_of(stem) if entry.pos != "verb")[:1]
+def _with_latin(form: str) -> str:
+    return f"{form} ({transliterate(form)})"
+
+
+def _nominal(stem: str) -> Entry:
+    entry = next((entry for entry in entries_of(stem) if entry.pos != "verb"), None)
+    if entry is None:
+        raise LanguageError(f"'{stem}' is not in the lexicon as a noun")
+    return entry

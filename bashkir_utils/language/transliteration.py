@@ -19,7 +19,7 @@ LATIN = dict(
         strict=True,
     )
 )
-"""The Latin signs of each letter but е, which is ye at the beginning of a word and after a vowel, and e elsewhere."""
+"""The Latin signs of each letter but е, which is ye at the beginning of a word and after a vowel, ь or ъ, else e."""
 SOUNDS = {
     "ә": "[æ] as in “cat”",
     "ө": "[ø] as in French “feu”",
@@ -37,16 +37,22 @@ _VOWELS = BACK_VOWELS | FRONT_VOWELS
 
 def transliterate(text: str) -> str:
     """The text in Latin letters; у and ү after a vowel are w; every other sign stays as it is."""
-    return "".join(_latin(letter, text[place - 1 : place]) for place, letter in enumerate(text))
+    return "".join(
+        _latin(letter, text[place - 1 : place] if place else "", text[place + 1 : place + 2])
+        for place, letter in enumerate(text)
+    )
 
 
-def _latin(letter: str, before: str) -> str:
+def _latin(letter: str, before: str, after: str) -> str:
     small = letter.lower()
     after_vowel = before.lower() in _VOWELS and before != ""
     if small == "е":
-        signs = "e" if before.isalpha() and not after_vowel else "ye"
+        signs = "ye" if not before.isalpha() or after_vowel or before.lower() in "ьъ" else "e"
     elif small in {"у", "ү"} and after_vowel:
         signs = "w"
     else:
         signs = LATIN.get(small, small)
-    return signs.capitalize() if letter != small else signs
+    if letter == small:
+        return signs
+    in_capitals = after.isupper() or (before.isupper() and not after.isalpha())
+    return signs.upper() if in_capitals else signs.capitalize()

@@ -164,7 +164,17 @@ def plot_boundaries(table: pd.DataFrame) -> Figure:
     with styled():
         _bars(axis, ordered["f1"], OKABE_ITO[0], "F1 of cuts against suffix boundaries")
         places = range(len(ordered))
-        axis.plot(ordered["random_f1"], places, "D", color=OKABE_ITO[5], linestyle="none", label="as many random cuts")
+        axis.plot(
+            ordered["random_f1"], places, "D", color=OKABE_ITO[5], linestyle="none", label="random cuts between bytes"
+        )
+        axis.plot(
+            ordered["random_letter_f1"],
+            places,
+            "o",
+            color="#000000",
+            linestyle="none",
+            label="random cuts between letters",
+        )
         axis.legend(loc="lower right")
         figure.suptitle("Do tokens end where a suffix begins?")
     return figure

@@ -32,6 +32,9 @@ class BoundaryAgreement:
     random_precision: float
     """Expected precision of as many cuts at random places between the same letters' bytes."""
     random_recall: float
+    random_letter_precision: float
+    """The same for as many cuts as the tokenizer has between letters, at random places between letters."""
+    random_letter_recall: float
     cuts_per_word: float
 
     @property
@@ -41,8 +44,13 @@ class BoundaryAgreement:
 
     @property
     def random_f1(self) -> float:
-        """The same for random cuts."""
+        """The same for random cuts between bytes."""
         return _harmonic(self.random_precision, self.random_recall)
+
+    @property
+    def random_letter_f1(self) -> float:
+        """The same for random cuts between letters."""
+        return _harmonic(self.random_letter_precision, self.random_letter_recall)
 
 
 def segmented_words(texts: Iterable[str], types: int = MAX_TYPES) -> dict[tuple[str, ...], int]:
@@ -54,30 +62,36 @@ def segmented_words(texts: Iterable[str], types: int = MAX_TYPES) -> dict[tuple[
 
 def boundary_agreement(tokenizer: Tokenizer, words: Mapping[tuple[str, ...], int]) -> BoundaryAgreement:
     """Compare a tokenizer's cuts in words after a space with the morpheme boundaries."""
-    hits = cuts = boundaries = 0
-    chance = 0.0
+    hits = cuts = boundaries = letter_cuts = 0
+    chance = letter_chance = 0.0
     for morphemes, count in words.items():
         true = _ends(len(morpheme.encode()) for morpheme in morphemes)
         found = token_cuts(tokenizer, "".join(morphemes))
+        between_letters = _ends(len(letter.encode()) for letter in "".join(morphemes))
+        at_letters = found & between_letters
         places = len("".join(morphemes).encode()) - 1
         hits += count * len(true & found)
         cuts += count * len(found)
         boundaries += count * len(true)
         chance += count * len(true) * len(found) / places
+        letter_cuts += count * len(at_letters)
+        letter_chance += count * len(true) * len(at_letters) / len(between_letters)
     return BoundaryAgreement(
         precision=_ratio(hits, cuts),
         recall=_ratio(hits, boundaries),
         random_precision=_ratio(chance, cuts),
         random_recall=_ratio(chance, boundaries),
+        random_letter_precision=_ratio(letter_chance, letter_cuts),
+        random_letter_recall=_ratio(letter_chance, boundaries),
         cuts_per_word=_ratio(cuts, sum(words.values())),
     )
 
 
 def compare_boundaries(loaded: Iterable[Tokenizer], texts: Sequence[str]) -> pd.DataFrame:
-    """One row a tokenizer: precision, recall, F1, F1 of random cuts, cuts per word."""
+    """One row a tokenizer: precision, recall, F1, that of random cuts between bytes and letters, cuts per word."""
     words = segmented_words(texts)
     rows = {each.name: boundary_agreement(each, words) for each in loaded}
-    columns = ("precision", "recall", "f1", "random_f1", "cuts_per_word")
+    columns = ("precision", "recall", "f1", "random_f1", "random_letter_f1", "cuts_per_word")
     table = {name: [getattr(found, column) for column in columns] for name, found in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("tokenizer")
 

@@ -237,6 +237,22 @@ def record(
 
 
 @app.command()
+def reread(profile: ProfileOption = "study", corpus: CorpusOption = None) -> None:
+    """Count the tokens of a corpus under the paper's tokenizers into book/recorded/, for the chapter on the paper.
+
+    Example: bashkir reread --corpus texts.zip
+    """
+    from . import rereading
+    from .tokenization import load_tokenizers
+
+    study, text, workspace = _prepare(profile, corpus)
+    lengths = rereading.measure_lengths(text, study.corpus, load_tokenizers(rereading.TOKENIZERS, workspace))
+    folder = recorded_folder() / rereading.FOLDER / text.fingerprint
+    rereading.write_lengths(lengths, folder)
+    print(f"{lengths.table['document'].nunique()} documents measured into {folder}")
+
+
+@app.command()
 def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     profile: ProfileOption = "demo",
     gpu_memory: Annotated[float | None, typer.Option(help="GB of the GPU; without it a processor is planned.")] = None,

@@ -142,6 +142,7 @@ def reported_table() -> pd.DataFrame:
 def reported_html() -> str:
     """The table of :func:`reported_table` as HTML."""
     table = reported_table().set_index("model")
+    table["perplexity per token"] = table["perplexity per token"].map("{:.2f}".format)
     return html_table(table, "As reported in arXiv:2605.04948 by its authors; nothing here was measured by this book")
 
 

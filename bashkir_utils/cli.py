@@ -244,6 +244,8 @@ def record(
 
     Example: bashkir record --profile study --corpus texts.zip
     """
+    from .failures import find
+    from .forgetting_report import collect_held_out
     from .pairs_report import collect_pairs
     from .report import record_study
     from .runs import evaluate as score
@@ -251,14 +253,34 @@ def record(
 
     study, text, workspace = _prepare(profile, corpus)
     stored = {path.name for path in workspace.runs.glob("*") if path.is_dir()}
-    found = [load_run(c.run_id, workspace) for c in study.cells(text.fingerprint) if c.run_id in stored]
+    cells = study.cells(text.fingerprint)
+    found = [load_run(cell.run_id, workspace) for cell in cells if cell.run_id in stored]
+    missing = {cell: find(cell.run_id, workspace) for cell in cells if cell.run_id not in stored}
+    failed = [(cell, failure) for cell, failure in missing.items() if failure is not None]
     if not found:
         raise RunError(f"no run of profile {profile} on this corpus is finished; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
     pairs = collect_pairs(study, text, found, workspace)
-    record_study(study, text, found, scores, folder, pairs=pairs, remark=remark)
-    print(f"{len(found)} runs recorded in {folder}")
+    other = collect_held_out(study, found, workspace)
+    record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    print(f"{len(found)} runs recorded in {folder}" + (f", {len(failed)} that failed" if failed else ""))
+
+
+@app.command()
+def reread(profile: ProfileOption = "study", corpus: CorpusOption = None) -> None:
+    """Count the tokens of a corpus under the paper's tokenizers into book/recorded/, for the chapter on the paper.
+
+    Example: bashkir reread --corpus texts.zip
+    """
+    from . import rereading
+    from .tokenization import load_tokenizers
+
+    study, text, workspace = _prepare(profile, corpus)
+    lengths = rereading.measure_lengths(text, study.corpus, load_tokenizers(rereading.TOKENIZERS, workspace))
+    folder = recorded_folder() / rereading.FOLDER / text.fingerprint
+    rereading.write_lengths(lengths, folder)
+    print(f"{lengths.table['document'].nunique()} documents measured into {folder}")
 
 
 @app.command()

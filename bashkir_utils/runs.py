@@ -30,13 +30,13 @@ from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adap
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import MemoryLimitError, ModelError, RunError
-from .language import PROMPTS
+from .language import PROMPTS, Paragraph, held_out
 from .minimal_pairs import StudyPairs, score_pairs
 from .models import load_folder, load_tokenizer, location
 from .packing import pack
 from .processes import from_first, launched
 from .progress import quiet_libraries
-from .study import EvaluationSpec, GenerationSpec, RunSpec
+from .study import EvaluationSpec, ForgettingSpec, GenerationSpec, RunSpec
 from .tokenization import Tokenizer, check_round_trip, from_transformers
 from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, last_step, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
@@ -157,10 +157,20 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
     )
 
 
-def is_complete(cell: RunSpec, spec: EvaluationSpec, pairs: StudyPairs | None, workspace: Workspace) -> bool:
-    """Whether the run of that specification is in the store, scored with those settings and on those minimal pairs."""
-    scored = _scores_folder(cell.run_id, cell.corpus, spec, workspace).is_dir()
-    return scored and (pairs is None or _pairs_folder(cell.run_id, pairs, workspace).is_dir())
+def is_complete(
+    cell: RunSpec,
+    spec: EvaluationSpec,
+    pairs: StudyPairs | None,
+    workspace: Workspace,
+    other: ForgettingSpec | None = None,
+) -> bool:
+    """Whether the run is in the store, scored with those settings, on those minimal pairs and in other languages."""
+    wanted = [_scores_folder(cell.run_id, cell.corpus, spec, workspace)]
+    if pairs is not None:
+        wanted.append(_pairs_folder(cell.run_id, pairs, workspace))
+    if other is not None:
+        wanted.append(_forgetting_folder(cell.run_id, other, workspace))
+    return all(folder.is_dir() for folder in wanted)
 
 
 def is_busy(run_id: str, workspace: Workspace) -> bool:
@@ -216,6 +226,41 @@ def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFra
 
 def _pairs_folder(run_id: str, asked: StudyPairs, workspace: Workspace) -> Path:
     return workspace.runs / run_id / "minimal_pairs" / fingerprint([asdict(pair) for pair in asked.pairs])
+
+
+def forgetting(run: Run, spec: ForgettingSpec, workspace: Workspace) -> pd.DataFrame:
+    """Score paragraphs in other languages with a run, or load the scores: what it still knows of them.
+
+    Returns:
+        one row a paragraph: language, id, nll (nats), tokens, bytes, characters, words.
+    """
+    folder = _forgetting_folder(run.run_id, spec, workspace)
+    if not folder.is_dir():
+        with failures.recorded(run.run_id, workspace):
+            _once(folder, run, workspace, lambda temporary: _score_paragraphs(run, spec, workspace, temporary))
+    return pd.read_parquet(folder / "paragraphs.parquet")
+
+
+def _forgetting_folder(run_id: str, spec: ForgettingSpec, workspace: Workspace) -> Path:
+    key = [spec.model_dump(mode="json", exclude={"batch_size"}), [asdict(each) for each in _paragraphs(spec)]]
+    return workspace.runs / run_id / "forgetting" / fingerprint(key)
+
+
+def _paragraphs(spec: ForgettingSpec) -> list[Paragraph]:
+    return [paragraph for language in spec.languages for paragraph in held_out(language)[: spec.paragraphs]]
+
+
+def _score_paragraphs(run: Run, spec: ForgettingSpec, workspace: Workspace, folder: Path) -> None:
+    model, tokenizer = run.load(workspace)
+    _check_context(model, spec.window, "forgetting.window")
+    paragraphs = _paragraphs(spec)
+    texts = [paragraph.text for paragraph in paragraphs]
+    check_round_trip(_checkable(run.spec, tokenizer), "\n".join(texts))
+    how = EvaluationSpec(window=spec.window, overlap=spec.overlap, batch_size=spec.batch_size)
+    scores = score_documents(model, tokenizer, texts, how).documents.drop(columns="document")
+    scores.insert(0, "language", [paragraph.language for paragraph in paragraphs])
+    scores.insert(1, "id", [paragraph.id for paragraph in paragraphs])
+    scores.to_parquet(folder / "paragraphs.parquet", index=False)
 
 
 def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], None]) -> None:

@@ -97,7 +97,7 @@ def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int,
         raise RunError("a run whose loss is not finite cannot be compared: leave runs that diverged out")
     stacked = np.vstack(list(losses.values()))
     bits = np.concatenate(
-        [weights @ stacked.T / (weights @ sizes)[:, None] for weights in _document_weights(len(sizes), samples, seed)]
+        [weights @ stacked.T / (weights @ sizes)[:, None] for weights in draw_weights(len(sizes), samples, seed)]
     ) / math.log(2)
     ends = np.cumsum([len(matrix) for matrix in losses.values()])
     draws = {
@@ -108,12 +108,12 @@ def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int,
     return Bootstrap(values, draws)
 
 
-def _document_weights(documents: int, samples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each document is drawn, shape (some samples, documents) at a time."""
+def draw_weights(things: int, samples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of so many things is drawn, as many with replacement: shape (some samples, things) at a time."""
     generator = np.random.default_rng(seed)
-    for start in range(0, samples, step := max(1, CHUNK // documents)):
-        drawn = generator.integers(documents, size=(min(step, samples - start), documents))
-        yield _counts(drawn, documents)
+    for start in range(0, samples, step := max(1, CHUNK // things)):
+        drawn = generator.integers(things, size=(min(step, samples - start), things))
+        yield _counts(drawn, things)
 
 
 def _seed_weights(seeds: int, samples: int, seed: Sequence[int]) -> np.ndarray:

@@ -168,6 +168,24 @@ class PairsSpec(Specification):
     """How much of the training split balances the frequencies of the words and trains the character models."""
 
 
+class ForgettingSpec(Specification):
+    """How text in other languages is scored, to see what a model forgets while it learns."""
+
+    languages: tuple[Literal["en", "ru"], ...] = Field(("en", "ru"), min_length=1)
+    paragraphs: int = Field(30, ge=2)
+    """The first so many of each language; there are 30, of 330 to 380 characters."""
+    window: int = Field(256, ge=4)
+    """Longest context in tokens."""
+    overlap: int = Field(64, ge=1)
+    batch_size: int = Field(8, ge=1)
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> ForgettingSpec:
+        if self.overlap >= self.window:
+            raise ValueError("overlap must be smaller than window")
+        return self
+
+
 class RunSpec(Specification):
     """All that determines one run; its hash is the run's name."""
 
@@ -202,6 +220,8 @@ class Study(Specification):
     evaluation: EvaluationSpec = EvaluationSpec()
     generation: GenerationSpec = GenerationSpec()
     minimal_pairs: PairsSpec | None = PairsSpec()
+    forgetting: ForgettingSpec | None = None
+    """Null scores no text in other languages."""
     """Null where the language is not Bashkir: the pairs are."""
 
     @model_validator(mode="after")

@@ -28,8 +28,8 @@ from .evaluation import Interval
 from .exceptions import BashkirError, RunError, SweepError
 from .failures import Reason
 from .minimal_pairs import StudyPairs, study_pairs
-from .runs import evaluate, is_busy, is_complete, load_run, obtain, pair_scores
-from .study import EvaluationSpec, PairsSpec, RunSpec, Specification, Study
+from .runs import evaluate, forgetting, is_busy, is_complete, load_run, obtain, pair_scores
+from .study import EvaluationSpec, ForgettingSpec, PairsSpec, RunSpec, Specification, Study
 from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
 
 ORDERS = ".orders"
@@ -57,6 +57,7 @@ class Order(Specification):
     cell: RunSpec
     evaluation: EvaluationSpec
     minimal_pairs: PairsSpec | None
+    forgetting: ForgettingSpec | None = None
     resources: Resources
     home: str
     """The workspace's folder."""
@@ -92,6 +93,7 @@ class Plan:
                 cell=cell,
                 evaluation=self.study.evaluation,
                 minimal_pairs=self.study.minimal_pairs,
+                forgetting=self.study.forgetting,
                 resources=resources,
                 home=str(self.workspace.root.resolve()),
             )
@@ -100,7 +102,7 @@ class Plan:
 
     def is_complete(self, cell: RunSpec) -> bool:
         """Whether nothing of the cell is left to do."""
-        return is_complete(cell, self.study.evaluation, self.pairs, self.workspace)
+        return is_complete(cell, self.study.evaluation, self.pairs, self.workspace, self.study.forgetting)
 
 
 def plan(
@@ -151,6 +153,8 @@ def carry_out(order: Order, corpus: Corpus, pairs: StudyPairs | None) -> Outcome
         run = _trained(order, corpus, workspace)
         scores = evaluate(run, corpus, order.evaluation, workspace)
         right = None if pairs is None else float(pair_scores(run, pairs, workspace)["right"].mean())
+        if order.forgetting is not None:
+            forgetting(run, order.forgetting, workspace)
     except Exception as error:  # whatever ends one cell, the others go on
         seconds = time.monotonic() - begun
         return Outcome(run_id=name, state="failed", seconds=seconds, message=failures.describe(error))

@@ -14,7 +14,7 @@ from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "plan")
+VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "plan")
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 
@@ -187,6 +187,17 @@ def test_a_failing_cell_does_not_stop_the_others(bashkir, tmp_path):
     assert err.count("unknown architecture 'rwkv'") == 3
     assert "3 of 6 runs failed" in err
     assert out.count("bits per byte") == 3
+
+
+def test_token_counts_are_recorded_for_the_rereading(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils.rereading import load_lengths
+
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    code, out, _ = bashkir("reread", "-p", profile(tmp_path))
+    assert code == 0
+    (found,) = load_lengths(tmp_path / "recorded" / "rereading")
+    assert found.about.generated
+    assert f"{found.table['document'].nunique()} documents measured" in out
 
 
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from . import tables
 from .alphabet import ALPHABET, BASHKIR_LETTERS
 from .documents import GeneratedDocument, generate_documents
+from .held_out import Paragraph, held_out, held_out_languages
 from .lexicon import Entry, entries_of, lexicon, read_lexicon
 from .morphology import Analysis, analyse, following, inflect, parts, segment
 from .morphotactics import TAGS
@@ -19,6 +20,7 @@ __all__ = [
     "Analysis",
     "Entry",
     "GeneratedDocument",
+    "Paragraph",
     "ParallelSentence",
     "Prompt",
     "analyse",
@@ -28,6 +30,8 @@ __all__ = [
     "entries_of",
     "following",
     "generate_documents",
+    "held_out",
+    "held_out_languages",
     "inflect",
     "lexicon",
     "parts",

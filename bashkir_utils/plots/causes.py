@@ -1,4 +1,4 @@
-"""The figure of chapter 8: how far each fault moves what a study reports."""
+"""The figure of chapter 9: how far each fault moves what a study reports."""
 
 from __future__ import annotations
 

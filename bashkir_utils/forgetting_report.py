@@ -1,0 +1,151 @@
+"""What adaptation takes from other languages: bits per byte on English and Russian paragraphs before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from .comparisons import Arm, arms
+from .markup import escape_markdown, html_table
+from .report import HELD_OUT_COLUMNS, StudyReport
+from .runs import Run, forgetting
+from .statistics import Bootstrap, aligned, bootstrap, compare, draws_needed
+from .study import Study
+from .workspace import Workspace
+
+LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "ru": "Russian"})
+
+
+def collect_held_out(study: Study, runs: Sequence[Run], workspace: Workspace) -> pd.DataFrame | None:
+    """Score text in other languages with every run that has not done it; None where the profile asks for none.
+
+    Returns:
+        columns ``report.HELD_OUT_COLUMNS``.
+    """
+    if study.forgetting is None:
+        return None
+    scored = [forgetting(run, study.forgetting, workspace).assign(run_id=run.run_id) for run in runs]
+    return pd.concat(scored, ignore_index=True)[list(HELD_OUT_COLUMNS)]
+
+
+def with_held_out(report: StudyReport, held_out: pd.DataFrame | None) -> StudyReport:
+    """The report with what :func:`collect_held_out` gave."""
+    return report if held_out is None else replace(report, held_out=held_out)
+
+
+def forgetting_table(report: StudyReport) -> pd.DataFrame:
+    """Change of bits per byte in other languages by every way of adaptation, against the same model as it came.
+
+    Paired over paragraphs (and drawn over seeds) as in ``comparisons``; all rows are one family, corrected by Holm's
+    method. Runs that diverged are left out.
+
+    Returns:
+        columns label, model, kind, language, before, after (bits per byte), difference (positive: forgotten), low,
+        high, p, p_holm, excludes_zero, gain (bits per byte saved on the study's own test documents). Empty without
+        scores.
+    """
+    pairs = _pairs(report)
+    languages = list(dict.fromkeys(report.held_out["language"])) if pairs else []
+    rows, contrasts = [], {}
+    for language in languages:
+        drawn = _drawn(report, language, len(pairs) * len(languages))
+        for arm, base in pairs:
+            contrasts[f"{arm.label}, {language}"] = drawn.difference(arm.label, base.label)
+            about = {"label": arm.label, "model": arm.model, "kind": arm.kind, "language": language}
+            values = {"before": drawn.values[base.label], "after": drawn.values[arm.label]}
+            rows.append({**about, **values, "gain": base.mean - arm.mean})
+    if not rows:
+        return pd.DataFrame()
+    paragraphs = int(report.held_out.groupby("language")["id"].nunique().min())
+    compared = compare(contrasts, report.confidence, paragraphs)
+    return pd.concat([pd.DataFrame(rows), compared.reset_index(drop=True)], axis=1)
+
+
+def _pairs(report: StudyReport) -> list[tuple[Arm, Arm]]:
+    """Every adapted way that was scored, with its model as it came."""
+    scored = set(report.held_out["run_id"])
+    found = [arm for arm in arms(report) if arm.runs and all(run.run_id in scored for run in arm.runs)]
+    bases = {arm.model: arm for arm in found if arm.kind == "zero_shot"}
+    return [(arm, bases[arm.model]) for arm in found if arm.kind != "zero_shot" and arm.model in bases]
+
+
+def _drawn(report: StudyReport, language: str, comparisons: int) -> Bootstrap:
+    """Bootstrap draws of every way on one language's paragraphs, enough for a family of that size."""
+    scores = dict(iter(report.held_out[report.held_out["language"] == language].groupby("run_id")))
+    chosen = {arm.label: arm for pair in _pairs(report) for arm in pair}
+    losses, sizes = aligned([scores[run.run_id] for arm in chosen.values() for run in arm.runs])
+    ends = np.cumsum([len(arm.runs) for arm in chosen.values()])
+    setting = int(report.record.settings["evaluation"]["bootstrap_samples"])
+    samples = max(setting, draws_needed(comparisons, report.confidence))
+    return bootstrap(dict(zip(chosen, np.split(losses, ends[:-1]), strict=True)), sizes, samples)
+
+
+def forgetting_html(report: StudyReport) -> str:
+    """The table of :func:`forgetting_table` as HTML, or a sentence where nothing was scored."""
+    table = forgetting_table(report)
+    if table.empty:
+        return "<p>No text in other languages was scored: the profile asks for none.</p>"
+    shown = pd.DataFrame(
+        {
+            "language": table["language"].map(_name),
+            "bits per byte before": table["before"].map("{:.3f}".format),
+            "after": table["after"].map("{:.3f}".format),
+            "change": table["difference"].map("{:+.3f}".format),
+            "corrected interval": [_range(*ends) for ends in zip(table["low"], table["high"], strict=True)],
+            "p (Holm)": table["p_holm"].map("{:.2g}".format),
+            "excludes 0": table["excludes_zero"],
+            "gain on the test documents": table["gain"].map("{:+.3f}".format),
+        }
+    ).set_axis(pd.Index(table["label"], name="adapted"))
+    caption = (
+        f"Bits per byte on {_counts(report)} written for this project, before and after; a positive change is loss. "
+        f"Profile {report.record.study}: {report.record.description}"
+    )
+    return html_table(shown, caption)
+
+
+def _counts(report: StudyReport) -> str:
+    counts = report.held_out.groupby("language", sort=False)["id"].nunique()
+    return " and ".join(f"{count} paragraphs of {_name(str(language))}" for language, count in counts.items())
+
+
+def _name(language: str) -> str:
+    return LANGUAGES.get(language, language)
+
+
+def forgetting_findings(report: StudyReport) -> str:
+    """Markdown list: who forgot what, by the corrected intervals; and nothing else."""
+    table = forgetting_table(report)
+    if table.empty:
+        return "- No text in other languages was scored."
+    sentences = [
+        sentence
+        for language in dict.fromkeys(table["language"])
+        for sentence in _of_language(_name(str(language)), table[table["language"] == language])
+    ]
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _of_language(name: str, rows: pd.DataFrame) -> list[str]:
+    groups = {
+        "lost, with an interval that excludes 0": rows[rows["low"] > 0],
+        "gained, with an interval that excludes 0": rows[rows["high"] < 0],
+        "no change can be claimed for": rows[~rows["excludes_zero"]],
+    }
+    return [f"{name}: {what}: {_listed(group)}." for what, group in groups.items() if len(group)]
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    ordered = rows.sort_values("difference", ascending=False)
+    return "; ".join(
+        f"{escape_markdown(str(row['label']))} {row['difference']:+.3f} ({_range(row['low'], row['high'])})"
+        for _, row in ordered.iterrows()
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return "no bound: too few paragraphs" if np.isinf(low) else f"{low:+.3f} to {high:+.3f}"

@@ -1,0 +1,193 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_results import made, made_report
+
+from bashkir_utils import forgetting_report, report, runs
+from bashkir_utils.corpus.identify import identify_many
+from bashkir_utils.exceptions import LanguageError, ModelError, ProfileError
+from bashkir_utils.forgetting_report import forgetting_findings, forgetting_html, forgetting_table, with_held_out
+from bashkir_utils.language import held_out, held_out_languages
+from bashkir_utils.plots.forgetting import forgetting_against_gain
+from bashkir_utils.study import ZERO_SHOT, ForgettingSpec, RunSpec, Study
+
+SMALL = ForgettingSpec(paragraphs=3, window=64, overlap=16)
+CHANGE = {"zero_shot": (0, 0), "full": (0.8, 0.3), "lora_r8": (0.2, -0.2), "qlora_r8": (0, 0)}
+"""Nats per byte on English and Russian, above the model as it came."""
+
+
+# --- the text ----------------------------------------------------------------------------------------------------
+
+
+def test_thirty_paragraphs_of_each_language_of_the_length_that_is_said():
+    assert held_out_languages() == ("en", "ru")
+    for language in held_out_languages():
+        paragraphs = held_out(language)
+        assert len(paragraphs) == 30
+        assert len({each.text for each in paragraphs}) == len({each.id for each in paragraphs}) == 30
+        assert all(300 <= len(each.text) <= 600 for each in paragraphs)
+        assert len({each.genre for each in paragraphs[:10]}) == 10, "the first few are of different genres"
+        assert not any("  " in each.text or each.text != each.text.strip() for each in paragraphs)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_identifier_agrees_on_the_language(language):
+    found = identify_many([each.text for each in held_out(language)])
+    assert [label for label, *_ in found] == [language] * 30
+
+
+def test_a_language_without_text_is_refused():
+    with pytest.raises(LanguageError, match="there is en, ru"):
+        held_out("de")
+
+
+# --- scoring -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(text_corpus, workspace, tiny):
+    spec = RunSpec(model=tiny, method=ZERO_SHOT, seed=0, training=None, corpus=text_corpus.fingerprint)
+    return runs.obtain(spec, text_corpus, workspace)
+
+
+def test_paragraphs_are_scored_once_and_alike_to_test_documents(run, workspace, monkeypatch):
+    found = runs.forgetting(run, SMALL, workspace)
+    assert found["id"].tolist() == ["en-01", "en-02", "en-03", "ru-01", "ru-02", "ru-03"]
+    assert found["bytes"].tolist() == [len(p.text.encode()) for lang in ("en", "ru") for p in held_out(lang)[:3]]
+    # random weights guess: about one of 257 entries for each byte
+    assert (found["nll"] / found["bytes"]).between(0.8 * math.log(257), 1.2 * math.log(257)).all()
+    monkeypatch.setattr(runs, "score_documents", None)
+    pd.testing.assert_frame_equal(runs.forgetting(run, SMALL, workspace), found)
+    pd.testing.assert_frame_equal(runs.forgetting(run, SMALL.model_copy(update={"batch_size": 2}), workspace), found)
+
+
+def test_a_window_longer_than_the_model_is_one_clear_line(run, workspace):
+    with pytest.raises(ModelError, match=r"^forgetting\.window is 100000"):
+        runs.forgetting(run, ForgettingSpec(window=100_000), workspace)
+
+
+def test_a_cell_is_complete_when_other_languages_are_scored_too(run, text_corpus, workspace):
+    from bashkir_utils.study import EvaluationSpec
+
+    how = EvaluationSpec(max_bytes=2000, window=64, overlap=16)
+    runs.evaluate(run, text_corpus, how, workspace)
+    assert runs.is_complete(run.spec, how, None, workspace)
+    assert not runs.is_complete(run.spec, how, None, workspace, SMALL)
+    runs.forgetting(run, SMALL, workspace)
+    assert runs.is_complete(run.spec, how, None, workspace, SMALL)
+
+
+def test_null_turns_it_off_and_bad_settings_are_refused(run, workspace, tmp_path):
+    from bashkir_utils.study import load_study
+
+    study = load_study("smoke")
+    assert forgetting_report.collect_held_out(study.model_copy(update={"forgetting": None}), [run], workspace) is None
+    found = forgetting_report.collect_held_out(study.model_copy(update={"forgetting": SMALL}), [run], workspace)
+    assert list(found.columns) == list(report.HELD_OUT_COLUMNS)
+    profile = tmp_path / "bad.yaml"
+    content = Study.model_dump(study, mode="json") | {"forgetting": {"window": 8, "overlap": 8}}
+    profile.write_text(str(content).replace("None", "null").replace("True", "true").replace("False", "false"))
+    with pytest.raises(ProfileError, match="overlap must be smaller"):
+        load_study(profile)
+
+
+# --- what is said ------------------------------------------------------------------------------------------------
+
+
+def scores(live, change=CHANGE, paragraphs=12):
+    """Paragraphs whose difficulty is shared by all runs, and a little noise of each run's own."""
+    shared, frames = np.random.default_rng(0), []
+    sizes, hard = shared.integers(300, 700, paragraphs), shared.normal(0.9, 0.2, paragraphs)
+    for place, row in enumerate(live.rows):
+        noise = np.random.default_rng(place).normal(0, 0.02, paragraphs)
+        for language, shift in zip(("en", "ru"), change[row.method], strict=True):
+            nll = (hard + shift + noise) * sizes
+            ids = [f"{language}-{i:02d}" for i in range(paragraphs)]
+            frames.append(
+                pd.DataFrame({"run_id": row.run_id, "language": language, "id": ids, "nll": nll, "bytes": sizes})
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture
+def live(tmp_path):
+    bare = made_report(tmp_path)
+    return with_held_out(bare, scores(bare))
+
+
+def test_change_is_against_the_same_model_and_paired_over_paragraphs(live):
+    table = forgetting_table(live).set_index(["label", "language"])
+    assert len(table) == 6
+    assert table.loc[("full", "en"), "difference"] == pytest.approx(0.8 / math.log(2), abs=0.03)
+    assert table.loc[("full", "en"), "difference"] == pytest.approx(
+        table.loc[("full", "en"), "after"] - table.loc[("full", "en"), "before"]
+    )
+    spread = table.loc[("full", "en"), "high"] - table.loc[("full", "en"), "low"]
+    assert spread < 0.1, "difficulty of paragraphs cancels out"
+    assert table["excludes_zero"].to_dict() == {
+        (label, language): label != "qlora r8" for label in ("full", "lora r8", "qlora r8") for language in ("en", "ru")
+    }
+    assert table.loc[("full", "en"), "gain"] == pytest.approx(0.7 / math.log(2), abs=0.02)
+
+
+def test_findings_tell_loss_from_gain_from_neither(live):
+    lines = forgetting_findings(live).splitlines()
+    (lost,) = [line for line in lines if line.startswith("- English: lost")]
+    assert lost.index("full") < lost.index("lora r8")
+    assert any(line.startswith("- Russian: gained") and "lora r8" in line for line in lines)
+    assert sum("no change can be claimed for: qlora r8" in line for line in lines) == 2
+    page = forgetting_html(live)
+    assert "12 paragraphs of English and 12 paragraphs of Russian" in page
+    assert "numbers made up for a test" in page
+
+
+def test_few_paragraphs_support_no_claim(tmp_path):
+    bare = made_report(tmp_path)
+    few = with_held_out(bare, scores(bare, paragraphs=3))
+    assert not forgetting_table(few)["excludes_zero"].any()
+    assert "too few paragraphs" in forgetting_findings(few)
+    forgetting_against_gain(few, "Few")
+
+
+def test_runs_that_diverged_and_models_without_zero_shot_are_left_out(live):
+    worse = live.rows[1].model_copy(update={"bits_per_byte": report.Interval(9.0, 8.0, 10.0)})
+    rows = (live.rows[0], worse, *live.rows[2:])
+    broken = replace(live, record=live.record.model_copy(update={"rows": rows}))
+    assert set(forgetting_table(broken)["label"]) == {"lora r8", "qlora r8"}
+    alone = replace(live, record=live.record.model_copy(update={"rows": live.rows[1:]}))
+    assert forgetting_table(alone).empty
+
+
+def test_several_seeds_are_one_row(tmp_path):
+    bare = made_report(tmp_path, seeds=[1, 2, 3])
+    table = forgetting_table(with_held_out(bare, scores(bare)))
+    assert len(table) == 6
+    assert table["label"].nunique() == 3
+
+
+def test_a_study_without_other_languages_says_so(tmp_path):
+    bare = made_report(tmp_path)
+    assert forgetting_table(bare).empty
+    assert "asks for none" in forgetting_html(bare)
+    assert "No text in other languages" in forgetting_findings(bare)
+    forgetting_against_gain(bare, "None")
+    assert with_held_out(bare, None) is bare
+
+
+def test_the_figure_sets_loss_against_gain(live):
+    english, russian = forgetting_against_gain(live, "Forgetting").axes
+    table = forgetting_table(live)
+    assert [axes.get_title() for axes in (english, russian)] == ["English", "Russian"]
+    points = [container.lines[0].get_xydata()[0].tolist() for container in english.containers]
+    own = table[table["language"] == "en"]
+    assert points == [pytest.approx(pair) for pair in zip(own["gain"], own["difference"], strict=True)]
+
+
+def test_a_recorded_study_keeps_it(tmp_path, live):
+    study, corpus, made_runs, evaluations = made(tmp_path / "runs")
+    report.record_study(study, corpus, made_runs, evaluations, tmp_path / "book" / "x", held_out=live.held_out)
+    (again,) = report.load_recorded(tmp_path / "book")
+    pd.testing.assert_frame_equal(forgetting_table(again), forgetting_table(live))

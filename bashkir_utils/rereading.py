@@ -199,28 +199,36 @@ def converted_table(lengths: Lengths, draws: Draws, confidence: float = CONFIDEN
         source_high (drawing sources; NaN for one source), start_bits_per_byte (with the bytes per token of the first
         ``MAX_LENGTH`` tokens of each document), place_before, place.
     """
-    totals = lengths.table.groupby("tokenizer")[["bytes", "tokens", "start_tokens", "start_bytes"]].sum()
+    whole, start = (
+        _bytes_per_token(lengths, "bytes", "tokens"),
+        _bytes_per_token(lengths, "start_bytes", "start_tokens"),
+    )
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     rows = {}
     for each in PAPER_PERPLEXITIES:
-        total, key = totals.loc[each.tokenizer], name(each)
+        key = name(each)
         low, high = draws.documents[key].quantile(tails)
         from_sources = [math.nan, math.nan] if draws.sources is None else draws.sources[key].quantile(tails).tolist()
-        per_token = total["bytes"] / total["tokens"]
         rows[key] = {
             "perplexity": each.perplexity,
-            "bytes_per_token": per_token,
-            "bits_per_byte": bits_per_byte(each.perplexity, per_token),
+            "bytes_per_token": whole[each.tokenizer],
+            "bits_per_byte": bits_per_byte(each.perplexity, whole[each.tokenizer]),
             "low": low,
             "high": high,
             "source_low": from_sources[0],
             "source_high": from_sources[1],
-            "start_bits_per_byte": bits_per_byte(each.perplexity, total["start_bytes"] / total["start_tokens"]),
+            "start_bits_per_byte": bits_per_byte(each.perplexity, start[each.tokenizer]),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("result")
     table["place_before"] = table["perplexity"].rank().astype(int)
     table["place"] = table["bits_per_byte"].rank().astype(int)
     return table.sort_values("bits_per_byte")
+
+
+def _bytes_per_token(lengths: Lengths, size: str, tokens: str) -> dict[str, float]:
+    """By tokenizer, over all documents, from two columns of the lengths."""
+    totals = lengths.table.groupby("tokenizer")[[size, tokens]].sum()
+    return {str(key): float(value) for key, value in (totals[size] / totals[tokens]).items()}
 
 
 def converted_html(lengths: Lengths, table: pd.DataFrame, confidence: float = CONFIDENCE) -> str:
@@ -336,8 +344,8 @@ def pair_html(lengths: Lengths, draws: Draws) -> str:
             "turns if the ratio is above": table["needed"].map("{:.3f}".format),
             "ratio measured": table["measured"].map("{:.3f}".format),
             "ratio by source": [
-                f"{row.low_source:.3f} to {row.high_source:.3f}" if pd.notna(row.low_source) else None
-                for row in table.itertuples()
+                f"{low:.3f} to {high:.3f}" if pd.notna(low) else None
+                for low, high in zip(table["low_source"], table["high_source"], strict=True)
             ],
             "turns around": table["turned"],
             "share of draws over documents": table["share_documents"].map("{:.1%}".format),
@@ -365,8 +373,7 @@ def hidden_seed_table(
         by ``others`` and last by ``reported`` (all seeds alike): last_seed (perplexity), mean_of_losses (as a
         perplexity: the geometric mean), others_bits and mean_bits (bits per byte).
     """
-    total = tokens.table[tokens.table["tokenizer"] == tokenizer][["bytes", "tokens"]].sum()
-    per_token = total["bytes"] / total["tokens"]
+    per_token = _bytes_per_token(tokens, "bytes", "tokens")[tokenizer]
     rows = {}
     for other in (*others, reported):
         last = SEEDS * reported - (SEEDS - 1) * other
@@ -395,8 +402,7 @@ def hidden_seed_html(table: pd.DataFrame, reported: float) -> str:
 
 def stand_in_table(reported: ReportedPerplexity, lengths: Lengths) -> pd.DataFrame:
     """Bits per byte of a result whose own tokenizer is not at hand, under each tokenizer that was measured, by name."""
-    totals = lengths.table.groupby("tokenizer")[["bytes", "tokens"]].sum()
-    per_token = totals["bytes"] / totals["tokens"]
+    per_token = _bytes_per_token(lengths, "bytes", "tokens")
     table = pd.DataFrame({"tokenizer is": lengths.about.tokenizers, "bytes_per_token": per_token})
     table["bits_per_byte"] = [bits_per_byte(reported.perplexity, value) for value in table["bytes_per_token"]]
     return table.sort_values("bits_per_byte").rename_axis("tokenizer")
@@ -460,22 +466,23 @@ def findings(lengths: Lengths, draws: Draws) -> str:
 def _top(table: pd.DataFrame, best: str, before: str) -> str:
     if best == before:
         return f"**{escape_markdown(best)}** is lowest by both measures."
-    gain = 1 - table.loc[best, "bits_per_byte"] / table.loc[before, "bits_per_byte"]
+    perplexity, bits = table["perplexity"].loc[before], table["bits_per_byte"]
     return (
-        f"By perplexity per token **{escape_markdown(before)}** is lowest ({table.loc[before, 'perplexity']:.2f}); in "
-        f"bits per byte it needs {table.loc[before, 'bits_per_byte']:.3f}, and **{escape_markdown(best)}** "
-        f"{table.loc[best, 'bits_per_byte']:.3f}, which is {gain:.0%} less."
+        f"By perplexity per token **{escape_markdown(before)}** is lowest ({perplexity:.2f}); in bits per byte it "
+        f"needs {bits.loc[before]:.3f}, and **{escape_markdown(best)}** {bits.loc[best]:.3f}, which is "
+        f"{1 - bits.loc[best] / bits.loc[before]:.0%} less."
     )
 
 
 def _pair_sentences(pairs: pd.DataFrame) -> list[str]:
     sentences = []
-    for row in pairs[pairs["turned"] | (pairs["share_documents"] > 0)].itertuples():
-        over = "" if pd.isna(row.share_sources) else f" and {row.share_sources:.1%} of the draws over sources"
+    for _, row in pairs[pairs["turned"] | (pairs["share_documents"] > 0)].iterrows():
+        share = row["share_sources"]
+        over = "" if pd.isna(share) else f" and {share:.1%} of the draws over sources"
         sentences.append(
-            f"{escape_markdown(row.second)} is ahead of {escape_markdown(row.first)} in {row.share_documents:.1%} of "
-            f"the draws over documents{over}; it takes a ratio of bytes per token above {row.needed:.2f}, and "
-            f"{row.measured:.2f} was measured."
+            f"{escape_markdown(row['second'])} is ahead of {escape_markdown(row['first'])} in "
+            f"{row['share_documents']:.1%} of the draws over documents{over}; it takes a ratio of bytes per token "
+            f"above {row['needed']:.2f}, and {row['measured']:.2f} was measured."
         )
     return sentences or ["No pair of results turns around."]
 

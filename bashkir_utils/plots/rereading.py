@@ -29,9 +29,13 @@ def converted(table: pd.DataFrame, title: str) -> Figure:
         left.xaxis.set_major_formatter("{x:g}")
         left.xaxis.set_minor_formatter(NullFormatter())
         left.set_yticks(places, [str(name) for name in ordered.index])
-        sources = {"linewidth": 6, "color": SOURCE_COLOUR, "alpha": 0.6, "label": "other sources"}
-        right.hlines(places, ordered["source_low"], ordered["source_high"], **sources)
-        right.hlines(places, ordered["low"], ordered["high"], linewidth=2, color="#000000", label="other documents")
+        intervals = (
+            ("source_low", "source_high", 6, SOURCE_COLOUR, "other sources"),
+            ("low", "high", 2, "#000000", "other documents"),
+        )
+        for low, high, width, colour, label in intervals:
+            ends = ordered[low].to_numpy(), ordered[high].to_numpy()
+            right.hlines(places, *ends, linewidth=width, color=colour, label=label)
         right.plot(ordered["bits_per_byte"], places, "o", color=COMPUTED_COLOUR, linestyle="none")
         _label(right, ordered["bits_per_byte"], "{:.3f}")
         right.set(xlabel="bits per byte, computed here")
@@ -84,7 +88,7 @@ def hidden_seed(table: pd.DataFrame, reported: float, title: str) -> Figure:
         axes.plot(table.index, table["others_bits"], "o-", color=COMPUTED_COLOUR, label=f"{SEEDS - 1} seeds of {SEEDS}")
         axes.plot(table.index, table["mean_bits"], "s-", color=OKABE_ITO[1], label="mean of the losses")
         axes.axhline(
-            table.loc[reported, "others_bits"],
+            float(table["others_bits"].loc[reported]),
             color="#000000",
             linestyle="--",
             linewidth=1,

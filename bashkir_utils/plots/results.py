@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,12 +78,15 @@ def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
         value, kind = row["bits_per_byte"], row["kind"]
         reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]
         inside = METHOD_COLOURS[kind] if row["diverged"] == "" else "white"
-        look: dict[str, Any] = {
-            "color": METHOD_COLOURS[kind],
-            "marker": METHOD_MARKERS[kind],
-            "markerfacecolor": inside,
-        }
-        axes.errorbar(row[cost], value, yerr=reach, capsize=3, **look)
+        axes.errorbar(
+            row[cost],
+            value,
+            yerr=reach,
+            capsize=3,
+            color=METHOD_COLOURS[kind],
+            marker=METHOD_MARKERS[kind],
+            markerfacecolor=inside,
+        )
 
 
 def _label_at_right(axes: Axes, table: pd.DataFrame, cost: str) -> None:

@@ -51,6 +51,10 @@ def test_a_line_says_what_is_irregular(tmp_path):
         ("китап\tnoun\tbook\tobliqe=китаб", "unknown key 'obliqe'"),
         ("китап\tnoun\tbook\tharmony=soft", "harmony is front or back"),
         ("китап\tnoun\tbook\toblique=kitab", "holds"),
+        ("китап\tnoun\tbook\toblique=китаб; oblique=кита", "'oblique' stands twice"),
+        ("китап\tnoun\tbook\tclass=zzz", "class is abstract"),
+        ("бар\tverb\tgo\ttransitive=maybe", "transitive is no, not 'maybe'"),
+        ("-\tnoun\tdash\t", "holds no letter"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path, line, message):
@@ -60,6 +64,14 @@ def test_a_broken_line_is_named(tmp_path, line, message):
         read_lexicon(path)
     assert str(caught.value).startswith("nouns.tsv line 3: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tags", ["PRON+XXX", "+", "PRON+"])
+def test_an_unknown_tag_of_a_listed_form_is_named(tmp_path, tags):
+    path = tmp_path / "pronouns.tsv"
+    path.write_text(f"form\tlemma\ttags\tgloss\nмин\tмин\t{tags}\tI\n")
+    with pytest.raises(LanguageError, match=r"^pronouns\.tsv line 2: unknown tag"):
+        read_lexicon(path)
 
 
 def test_other_files_are_refused(tmp_path):

@@ -22,6 +22,22 @@ FORM_COLUMNS = ("form", "lemma", "tags", "gloss")
 HARMONY = {"front": True, "back": False}
 REMARKS = ("class", "loan", "transitive", "case", "note")
 """Keys that say something of a word and change none of its forms."""
+CLASSES = frozenset(
+    {
+        *("abstract", "animal", "body", "event", "food", "group"),
+        *("person", "place", "plant", "substance", "thing", "time"),
+    }
+)
+"""What a noun may mean."""
+REMARK_VALUES = {"class": CLASSES, "loan": frozenset({"ru"}), "transitive": frozenset({"no"})}
+FORM_TAGS = frozenset(
+    {
+        *TAGS,
+        *("ATTR", "COLL", "DEM", "INDEF", "NOM", "POSS1PL"),
+        *("POSS2PL", "POSS3", "PRON", "QUANT", "SG", "SUBST"),
+    }
+)
+"""Tags of listed forms: those of suffixes, and kinds of pronouns."""
 _SPELLED = frozenset(ALPHABET) | frozenset("-")
 
 
@@ -99,6 +115,9 @@ def _entry(row: list[str]) -> Entry:
         raise ValueError("harmony is front or back, rounded is no")
     if unknown := set(keys) - set(REMARKS):
         raise ValueError(f"unknown key '{min(unknown)}'")
+    for key, known in REMARK_VALUES.items():
+        if key in keys and keys[key] not in known:
+            raise ValueError(f"{key} is {', '.join(sorted(known))}, not '{keys[key]}'")
     return Entry(
         _spelled(stem),
         pos,
@@ -113,6 +132,8 @@ def _entry(row: list[str]) -> Entry:
 
 def _form(row: list[str]) -> Entry:
     form, lemma, tags, gloss = _columns(row)
+    if unknown := [tag for tag in tags.split("+") if tag not in FORM_TAGS]:
+        raise ValueError(f"unknown tag '{unknown[0]}'")
     return Entry(_spelled(form), "pronoun", gloss, remarks={"lemma": lemma}, tags=tuple(tags.split("+")))
 
 
@@ -129,12 +150,17 @@ def _pairs(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(";") if part.strip()]
     if any(not equals or not value.strip() for _, equals, value in pairs):
         raise ValueError(f"'{text}' is not key=value; key=value")
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    keys = [key.strip() for key, _, _ in pairs]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise ValueError(f"the key '{twice[0]}' stands twice")
+    return {key: value.strip() for key, (_, _, value) in zip(keys, pairs, strict=True)}
 
 
 def _spelled(word: str) -> str:
     if foreign := set(word.lower()) - _SPELLED:
         raise ValueError(f"'{word}' holds '{min(foreign)}', which is no letter of the Bashkir alphabet")
+    if not any(letter.isalpha() for letter in word):
+        raise ValueError(f"'{word}' holds no letter")
     return word
 
 

@@ -10,8 +10,10 @@ import yaml
 from typer.testing import CliRunner
 
 from bashkir_utils import cli
+from bashkir_utils.comparisons import seed_findings
 from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
+from bashkir_utils.report import load_recorded
 from bashkir_utils.workspace import Workspace
 
 VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "plan")
@@ -208,6 +210,23 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     assert code == 0
     assert "3 runs recorded" in out
     assert list((tmp_path / "recorded").glob("mine-*/results.json"))
+
+
+def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkeypatch):
+    methods = [{"name": "full", "kind": "full"}, {"name": "wild", "kind": "full", "learning_rate": 1e30}]
+    forgetting = {"paragraphs": 2, "window": 32, "overlap": 8}
+    training = {"block_length": 32, "batch_size": 2, "tokens": 512, "validation_blocks": 1, "precision": "fp32"}
+    path = profile(tmp_path, methods=methods, forgetting=forgetting, training=training)
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    bashkir("run", "-p", path)
+    code, out, _ = bashkir("record", "-p", path)
+    assert code == 0
+    assert "2 runs recorded" in out
+    assert "1 that failed" in out
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert [(each.method, each.reason) for each in found.record.failed] == [("wild", "diverged")]
+    assert "wild: 1 of 1 runs diverged" in seed_findings(found)
+    assert found.held_out["id"].nunique() == 4
 
 
 @pytest.mark.parametrize(("form", "file"), [("lm-eval", "bashkir_pairs.yaml"), ("dataset", "README.md")])

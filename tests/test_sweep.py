@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from bashkir_utils import cli, corpus, failures, runs, sweep
 from bashkir_utils.exceptions import SweepError
 from bashkir_utils.failures import Reason
-from bashkir_utils.study import CorpusSpec, EvaluationSpec, MethodSpec, ModelSpec, PairsSpec, load_study
+from bashkir_utils.study import CorpusSpec, EvaluationSpec, ForgettingSpec, MethodSpec, ModelSpec, PairsSpec, load_study
 from bashkir_utils.workspace import Workspace, read_json
 
 MISSING = ModelSpec(name="missing", source="path:nowhere", methods=())
@@ -61,6 +61,18 @@ def test_a_failed_cell_is_recorded_and_the_others_go_on(smoke, text, workspace, 
     assert len(again.cells) == 4
     found = states(again, [])
     assert found["tiny-llama-full"] == "found"
+
+
+def test_text_in_other_languages_is_part_of_a_cell(smoke, text, workspace):
+    asked = ForgettingSpec(paragraphs=2, window=64, overlap=16)
+    study = smoke.model_copy(update={"models": (LLAMA.model_copy(update={"methods": ()}),), "forgetting": None})
+    (outcome,) = sweep.run_here(sweep.plan(study, text, workspace), text)
+    assert outcome.state == "finished"
+    more = sweep.plan(study.model_copy(update={"forgetting": asked}), text, workspace)
+    assert len(more.pending) == 1
+    (outcome,) = sweep.run_here(more, text)
+    assert list((workspace.runs / outcome.run_id / "forgetting").glob("*/paragraphs.parquet"))
+    assert more.is_complete(more.cells[0])
 
 
 def test_only_and_limit_choose(smoke, text, workspace):

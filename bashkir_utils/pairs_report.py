@@ -17,6 +17,7 @@ from .workspace import Workspace
 
 SOLVED = 0.9
 """A phenomenon of which a character model gets this share right says little of grammar."""
+FEW_PAIRS = 50
 OVERALL = "all"
 """Stands for the phenomena together in tables."""
 
@@ -124,7 +125,15 @@ def pairs_findings(report: StudyReport) -> str:
     solved = _solved(table)
     sentences = [_overall(intervals, [*runs, *BASELINE_ORDERS]), _of_spelling(solved, len(table) - 1)]
     sentences += [_beyond_spelling(table, intervals, name, solved) for name in runs]
+    sentences += _few(report)
     return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _few(report: StudyReport) -> list[str]:
+    """A caution where one phenomenon has so few pairs that chance alone moves its figure by tens of per cent."""
+    rows = report.record.pairs.accuracies if report.record.pairs else ()
+    count = min(row.pairs for row in rows if row.phenomenon != OVERALL)
+    return [] if count >= FEW_PAIRS else [f"Only {count} pairs of a phenomenon were scored: read the first row alone."]
 
 
 def _solved(table: pd.DataFrame) -> list[str]:

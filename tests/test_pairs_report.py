@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from made_results import made, made_report
@@ -57,6 +59,14 @@ def test_what_spelling_solves_is_said_and_not_credited(live):
     )
     assert "lora r8 is in no other phenomenon clearly above what spelling tells" in found
     assert "full 92% (82% to 98%)" in found
+    assert "read the first row alone" not in found
+
+
+def test_few_pairs_are_said_to_be_few(live):
+    few = tuple(row.model_copy(update={"pairs": 4}) for row in live.record.pairs.accuracies)
+    pairs = live.record.pairs.model_copy(update={"accuracies": few})
+    found = pairs_report.pairs_findings(replace(live, record=live.record.model_copy(update={"pairs": pairs})))
+    assert "Only 4 pairs of a phenomenon were scored: read the first row alone." in found
 
 
 def test_tables_name_what_is_wrong_and_how_frequent_the_words_are(live):

@@ -154,7 +154,7 @@ def _bars(axis: Axes, values: pd.Series, colour: str, label: str) -> None:
 
 
 def plot_boundaries(table: pd.DataFrame) -> Figure:
-    """F1 of token cuts against morpheme boundaries, one bar a tokenizer, with that of random cuts as a mark.
+    """F1 of token cuts against morpheme boundaries, one bar a tokenizer; marks for cuts between bytes and letters.
 
     Args:
         table: from :func:`~bashkir_utils.tokenization.compare_boundaries`.

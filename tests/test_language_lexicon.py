@@ -66,7 +66,7 @@ def test_a_broken_line_is_named(tmp_path, line, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("tags", ["PRON+XXX", "+", "PRON+"])
+@pytest.mark.parametrize("tags", ["PRON+NEU", "+", "PRON+"])
 def test_an_unknown_tag_of_a_listed_form_is_named(tmp_path, tags):
     path = tmp_path / "pronouns.tsv"
     path.write_text(f"form\tlemma\ttags\tgloss\nмин\tмин\t{tags}\tI\n")

@@ -63,3 +63,11 @@ def test_bytes_find_every_boundary_and_no_cut_finds_none():
     table = compare_boundaries([tokenization.load_tokenizer("bytes")], ["китаптар балаларға"])
     assert table.loc["bytes", "recall"] == 1
     assert table.loc["bytes", "f1"] == pytest.approx(table.loc["bytes", "random_f1"])
+
+
+def test_cuts_inside_letters_are_not_counted_between_letters():
+    """Bytes cut китаптар at all 7 places between letters, and at 8 more inside them."""
+    found = boundary_agreement(tokenization.load_tokenizer("bytes"), {("китап", "тар"): 1})
+    assert found.cuts_per_word == 15
+    assert found.random_letter_precision == pytest.approx(1 / 7)
+    assert found.random_letter_recall == pytest.approx(1)

@@ -8,6 +8,7 @@ would then report. The sizes are of one model and one budget: they prove nothing
 from __future__ import annotations
 
 import copy
+import fnmatch
 import math
 import tempfile
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ from transformers.pytorch_utils import Conv1D
 from .adapt import AnyModel, adapt, choose_precision, load_base
 from .corpus import Corpus
 from .evaluation import choose_documents, score_ids
-from .exceptions import ProfileError, RunError
+from .exceptions import DivergenceError, ProfileError, RunError
 from .models import load_tokenizer
 from .packing import boundaries, encode, pack
 from .runs import Run, evaluate, obtain
@@ -38,8 +39,6 @@ MAX_TOKENS = 6144
 MAX_BATCH = 4
 MAX_TEST_BYTES = 3000
 """Budget of each training and text of each scoring: enough to see a jump, small enough for a first look."""
-NOT_FINITE = "not a finite number"
-"""How ``training.train`` says that the loss diverged."""
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "self_attn.dense", "c_attn", "attn.c_proj")
 """Attention layers of Llama, Mistral, Qwen, Phi and GPT-2, by the ends of their names; peft passes over those that a
 model lacks."""
@@ -109,6 +108,18 @@ def bench(study: Study, corpus: Corpus, workspace: Workspace) -> Bench:
     )
     evaluation = study.evaluation.model_copy(update={"max_bytes": min(study.evaluation.max_bytes, MAX_TEST_BYTES)})
     return Bench(found[0].model_copy(update={"training": training}), evaluation, corpus, workspace)
+
+
+def named(patterns: Sequence[str]) -> list[Cause]:
+    """The causes with a name that is one of the patterns, in which ``*`` stands for anything.
+
+    Raises:
+        ProfileError: there is none.
+    """
+    found = [cause for cause in CAUSES if any(fnmatch.fnmatch(cause.name, pattern) for pattern in patterns)]
+    if not found:
+        raise ProfileError(f"no cause is {' or '.join(patterns)}; there are: {'; '.join(c.name for c in CAUSES)}")
+    return found
 
 
 def measure(cause: Cause, bench: Bench) -> Reported:
@@ -197,9 +208,7 @@ def _trained_otherwise(bench: Bench, **changes: float | tuple[str, ...]) -> Repo
     method = MethodSpec.model_validate(bench.spec.method.model_dump() | changes)
     try:
         run = obtain(bench.spec.model_copy(update={"method": method}), bench.corpus, bench.workspace)
-    except RunError as error:
-        if NOT_FINITE not in str(error):
-            raise
+    except DivergenceError:
         return Reported(math.nan, math.nan)
     return _of_run(run, bench)
 

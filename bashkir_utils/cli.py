@@ -284,6 +284,26 @@ def reread(profile: ProfileOption = "study", corpus: CorpusOption = None) -> Non
 
 
 @app.command()
+def causes(
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    cause: Annotated[
+        list[str] | None, typer.Option("--cause", help="Its name, with * for anything; may be repeated.")
+    ] = None,
+) -> None:
+    """Break a small LoRA run in one place at a time and show what a study with that fault would report.
+
+    Example: bashkir causes --profile demo --cause "tokenizer*"
+    """
+    from . import causes as faults
+
+    chosen = faults.named(cause or ["*"])
+    measured = faults.table(faults.bench(*_prepare(profile, corpus)), chosen)
+    shown = measured.drop(columns=["what", "sign"])
+    print(shown.to_string(float_format="{:.4g}".format, na_rep="no number"))
+
+
+@app.command()
 def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     profile: ProfileOption = "demo",
     gpu_memory: Annotated[float | None, typer.Option(help="GB of the GPU; without it a processor is planned.")] = None,

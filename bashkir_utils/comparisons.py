@@ -249,6 +249,25 @@ def differences_from(report: StudyReport, reference: str) -> pd.DataFrame:
     return found.loc[order].rename_axis("label")
 
 
+def pair_finding(report: StudyReport, first: str, second: str) -> str:
+    """Markdown list item: what :func:`compare_all` says of two ways of adaptation, given by run id."""
+    one, other = report.arms[first], report.arms[second]
+    shown, reference = escape_markdown(one), escape_markdown(other)
+    found = differences_from(report, other)
+    if one not in found.index:
+        return f"- {shown} is not compared with {reference}: they are one way, or no run of one is left."
+    row = found.loc[one]
+    interval = f"{row['difference']:+.4f} ({report.confidence:.0%} interval {row['low']:+.4f} to {row['high']:+.4f})"
+    verdict = "the interval includes 0, so no difference can be claimed"
+    if row["excludes_zero"]:
+        better = shown if row["difference"] < 0 else reference
+        verdict = f"the interval excludes 0: **{better}** predicts these documents better"
+    return (
+        f"- {shown} less {reference}, bits per byte on the test documents, corrected for all pairs of this chapter: "
+        f"{interval}; {verdict}."
+    )
+
+
 def differences_html(report: StudyReport) -> str:
     """Every way's difference to the best one, as an HTML table."""
     best = best_arm(report).label

@@ -197,14 +197,19 @@ class StudyReport:
         return float(self.record.settings["evaluation"]["confidence"])
 
 
-def collect(
+def collect(  # noqa: PLR0913
     study: Study,
     corpus: Corpus,
     runs: Sequence[Run],
     evaluations: Sequence[Evaluation],
     pairs: PairResults | None = None,
+    *,
+    failed: Sequence[tuple[RunSpec, Failure]] = (),
 ) -> StudyReport:
-    """Bring runs and their evaluations (in the same order) into one report, with what they made of minimal pairs."""
+    """Bring runs and their evaluations (in the same order) into one report, with what they made of minimal pairs.
+
+    ``failed`` are the cells that have no run, and why.
+    """
     rows = tuple(_result(run, evaluation) for run, evaluation in zip(runs, evaluations, strict=True))
     record = StudyRecord(
         study=study.name,
@@ -215,6 +220,7 @@ def collect(
         settings=study.model_dump(mode="json", include={"training", "evaluation", "seeds"}),
         rows=rows,
         pairs=pairs,
+        failed=tuple(_failed(spec, failure) for spec, failure in failed),
     )
     return StudyReport(record, pd.concat([_hashed(each) for each in evaluations], ignore_index=True))
 
@@ -249,9 +255,8 @@ def record_study(  # noqa: PLR0913
     Raises:
         RunError: the folder cannot be written.
     """
-    collected = collect(study, corpus, runs, evaluations, pairs)
-    more = {"remark": remark, "failed": tuple(_failed(spec, failure) for spec, failure in failed)}
-    report = replace(collected, record=collected.record.model_copy(update=more))
+    collected = collect(study, corpus, runs, evaluations, pairs, failed=failed)
+    report = replace(collected, record=collected.record.model_copy(update={"remark": remark}))
     report = report if held_out is None else replace(report, held_out=held_out)
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -416,7 +421,7 @@ def results_html(report: StudyReport, caption: str) -> str:
     shown = pd.DataFrame(
         {
             "model": table["model"],
-            "seed": table["seed"].where(trained),
+            "seed": table["seed"].astype(str).where(trained),
             "diverged": table["diverged"].where(table["diverged"] != ""),
             "bits per byte": table["bits_per_byte"].map("{:.3f}".format),
             interval: [
@@ -434,7 +439,19 @@ def results_html(report: StudyReport, caption: str) -> str:
             "tokens/s": table["tokens_per_second"].where(trained).round(),
         }
     )
-    return html_table(shown.dropna(axis=1, how="all"), caption)
+    return html_table(shown.dropna(axis=1, how="all"), caption) + _failed_html(report)
+
+
+def _failed_html(report: StudyReport) -> str:
+    """The cells that have no run, each with its reason; empty where there are none."""
+    if not report.record.failed:
+        return ""
+    rows = [
+        {"model": each.model, "method": each.method, "seed": str(each.seed), "why": each.reason.replace("_", " ")}
+        | {"message": each.message}
+        for each in report.record.failed
+    ]
+    return html_table(pd.DataFrame(rows).set_index("model"), "Cells without a run")
 
 
 def diverged(report: StudyReport) -> dict[str, str]:

@@ -455,11 +455,67 @@ def text_line(lengths: Lengths) -> str:
     return line
 
 
+def conclusions_table(lengths: Lengths, draws: Draws) -> pd.DataFrame:
+    """What the paper concludes (index, our short wording of it), and what becomes of that on this text, computed."""
+    table = converted_table(lengths, draws)
+    rows = {
+        "Full fine-tuning of the small GPT-2 medium is best.": _best_of_all(table, draws),
+        "QLoRA on larger models comes close with far fewer trained parameters.": _larger_models(table),
+        "Tokenizers do not dominate the differences.": _tokenizers_or_models(table),
+        "DeepSeek-7B fails at rank 8.": _unknown_tokenizer(lengths, table)
+        + " Whether the rank, one seed or the tokenizer did it cannot be told.",
+    }
+    return pd.Series(rows, name="in bits per byte, on this text").rename_axis("as reported").to_frame()
+
+
+def conclusions_html(lengths: Lengths, draws: Draws) -> str:
+    """The table of :func:`conclusions_table` as HTML."""
+    return html_table(conclusions_table(lengths, draws), f"The paper's conclusions on {_what(lengths)}")
+
+
+def _best_of_all(table: pd.DataFrame, draws: Draws) -> str:
+    best, before = str(table.index[0]), str(table["place_before"].idxmin())
+    if best == before:
+        return f"Supported: {best} is lowest by both measures."
+    bits = table["bits_per_byte"]
+    share = float((draws.documents[best] < draws.documents[before]).mean())
+    return (
+        f"Not supported: {best} needs {1 - bits[best] / bits[before]:.0%} fewer bits per byte, in {share:.0%} of the "
+        "draws over documents."
+    )
+
+
+def _larger_models(table: pd.DataFrame) -> str:
+    before = str(table["place_before"].idxmin())
+    sentences = []
+    for key in [str(key) for key in table.index if str(key).endswith("QLoRA")]:
+        by = float(table["bits_per_byte"][key] / table["bits_per_byte"][before] - 1)
+        reported = math.log(table["perplexity"][key]) / math.log(table["perplexity"][before]) - 1
+        sentences.append(
+            f"{key}: {abs(by):.0%} {'more' if by > 0 else 'fewer'} bits per byte than {before}; "
+            f"by the loss per token it would be {reported:.0%} more."
+        )
+    return " ".join(sentences)
+
+
+def _tokenizers_or_models(table: pd.DataFrame) -> str:
+    """Compare what cutting does with what separates the losses per token, without the result that stands apart."""
+    kept = table.drop(index=str(table["perplexity"].idxmax()))
+    cut = kept["bytes_per_token"].max() / kept["bytes_per_token"].min()
+    loss = math.log(kept["perplexity"].max()) / math.log(kept["perplexity"].min())
+    verdict = "Not supported" if cut > loss else "Supported"
+    return (
+        f"{verdict}: among the three that lie close together the bytes per token differ {cut:.2f} times, "
+        f"the losses per token {loss:.2f} times."
+    )
+
+
 def findings(lengths: Lengths, draws: Draws) -> str:
     """Markdown list: what becomes of the paper's order, computed."""
     table, pairs = converted_table(lengths, draws), pair_table(lengths, draws)
     best, before = str(table.index[0]), str(table["place_before"].idxmin())
-    sentences = [_top(table, best, before), *_pair_sentences(pairs), _unknown_tokenizer(lengths, table)]
+    unknown = escape_markdown(_unknown_tokenizer(lengths, table))
+    sentences = [_top(table, best, before), *_pair_sentences(pairs), unknown]
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
@@ -493,6 +549,6 @@ def _unknown_tokenizer(lengths: Lengths, table: pd.DataFrame) -> str:
     others = table["bits_per_byte"].drop(name(worst)).max()
     last = "is last under each of them" if bits.min() > others else "is not last under all of them"
     return (
-        f"{escape_markdown(name(worst))}, whose own tokenizer is not at hand, would need {bits.min():.2f} to "
+        f"{name(worst)}, whose own tokenizer is not at hand, would need {bits.min():.2f} to "
         f"{bits.max():.2f} bits per byte under the vocabularies measured here, and {last}."
     )

@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from . import failures, generation, provenance
 from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
-from .exceptions import MemoryLimitError, ModelError, RunError
+from .exceptions import DivergenceError, MemoryLimitError, ModelError, RunError
+from .failures import Failure
 from .language import PROMPTS, Paragraph, held_out
 from .minimal_pairs import StudyPairs, score_pairs
 from .models import load_folder, load_tokenizer, location
@@ -113,6 +114,33 @@ def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
                 _make(spec, corpus, workspace)
         from_first(True)  # nobody reads before the first process has written
     return load_run(spec.run_id, workspace)
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What became of several cells: those that have a run, and those that failed in a way that a study can show."""
+
+    runs: tuple[Run, ...]
+    failed: tuple[tuple[RunSpec, Failure], ...]
+
+
+def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -> Attempts:
+    """The runs of these cells as by :func:`obtain`; one that diverges or wants too much memory does not stop the rest.
+
+    Raises:
+        BashkirError: anything else went wrong, which the user can mend before asking again: a download, a full disk.
+    """
+    found: list[Run] = []
+    failed: list[tuple[RunSpec, Failure]] = []
+    for cell in cells:
+        try:
+            found.append(obtain(cell, corpus, workspace))
+        except (DivergenceError, MemoryLimitError):
+            failure = failures.find(cell.run_id, workspace)
+            if failure is None:
+                raise
+            failed.append((cell, failure))
+    return Attempts(tuple(found), tuple(failed))
 
 
 def load_run(run_id: str, workspace: Workspace) -> Run:

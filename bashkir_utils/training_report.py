@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from .corpus import Corpus
 from .evaluation import Interval, score_documents
-from .exceptions import ProfileError
+from .exceptions import ProfileError, RunError
 from .inspection import NF4_BITS, energy_kept
 from .markup import escape_markdown
 from .models import load_model, load_tokenizer
-from .report import StudyReport
-from .runs import Run
+from .runs import Attempts, Run, obtain_all
 from .statistics import paired_difference
 from .study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, Study
 from .workspace import Workspace
@@ -38,6 +38,20 @@ def chapter_cells(study: Study, corpus: str, *kinds: str) -> list[RunSpec]:
         if {cell.method.kind for cell in own} == set(order):
             return sorted(own, key=lambda cell: order.index(cell.method.kind))
     raise ProfileError(f"profile {study.name}: this chapter needs a model that goes through {' and '.join(kinds)}")
+
+
+def chapter_runs(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -> Attempts:
+    """The runs of a chapter's cells, of each kind one at least, and the cells that failed.
+
+    Raises:
+        RunError: every cell of a kind that the chapter is about failed; the message says why the first did.
+    """
+    done = obtain_all(cells, corpus, workspace)
+    missing = {cell.method.kind for cell in cells} - {run.spec.method.kind for run in done.runs}
+    for cell, failure in done.failed:
+        if cell.method.kind in missing:
+            raise RunError(f"no run of kind {cell.method.kind} is left to show; {cell.run_id}: {failure.message}")
+    return done
 
 
 def of_kind(runs: Sequence[Run], kind: str) -> list[Run]:
@@ -127,19 +141,6 @@ def _memory(label: str, row: pd.Series) -> str:
         f"{computed}; measured, the process held {row['before'] / 1e9:.3g} GB before training and grew by "
         f"{row['growth'] / 1e9:.3g} GB in training."
     )
-
-
-def pair_finding(report: StudyReport, first: Run, second: Run) -> str:
-    """Markdown list item: paired difference in bits per byte of ``first`` less ``second`` on the test documents."""
-    scores = dict(iter(report.documents.groupby("run_id")))
-    found = paired_difference(scores[first.run_id], scores[second.run_id], confidence=report.confidence)
-    one, other = (escape_markdown(run_label(run.spec.method)) for run in (first, second))
-    interval = f"{found.value:+.4f} ({report.confidence:.0%} interval {found.low:+.4f} to {found.high:+.4f})"
-    if found.low <= 0 <= found.high:
-        verdict = "the interval includes 0, so no difference can be claimed"
-    else:
-        verdict = f"the interval excludes 0: **{one if found.value < 0 else other}** predicts these documents better"
-    return f"- {one} less {other}, bits per byte on the test documents: {interval}; {verdict}."
 
 
 def parameter_finding(first: Run, second: Run) -> str:

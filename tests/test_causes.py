@@ -8,7 +8,7 @@ import torch
 
 from bashkir_utils import causes, runs
 from bashkir_utils.evaluation import score_documents
-from bashkir_utils.exceptions import ProfileError, RunError, TokenizerError
+from bashkir_utils.exceptions import DivergenceError, ProfileError, RunError, TokenizerError
 from bashkir_utils.models import byte_tokenizer, load_model
 from bashkir_utils.packing import encode
 from bashkir_utils.study import ModelSpec, load_study
@@ -164,7 +164,7 @@ def test_target_modules_shrink_what_is_trained(bench, measured):
 
 def test_a_training_whose_loss_is_no_number_is_no_number(bench, monkeypatch):
     def diverge(*_):
-        raise RunError(f"the training loss is {causes.NOT_FINITE}: lower the learning rate")
+        raise DivergenceError("the training loss is no number")
 
     monkeypatch.setattr(causes, "obtain", diverge)
     assert math.isnan(causes.with_learning_rate(bench, factor=7.0).token_perplexity)
@@ -177,8 +177,16 @@ def test_a_training_whose_loss_is_no_number_is_no_number(bench, monkeypatch):
         causes.with_learning_rate(bench, factor=7.0)
 
 
-def test_training_says_divergence_in_the_words_that_are_looked_for(bench):
+def test_a_real_training_that_diverges_is_no_number(bench):
     assert math.isnan(causes.with_learning_rate(bench, factor=1e30).token_perplexity)
+
+
+def test_causes_are_chosen_by_name():
+    assert [cause.name for cause in causes.named(["adapter not loaded"])] == ["adapter not loaded"]
+    assert [cause.name.split(",")[0] for cause in causes.named(["tokenizer*"])] == ["tokenizer drops Cyrillic"] * 2
+    assert causes.named(["*"]) == list(causes.CAUSES)
+    with pytest.raises(ProfileError, match="no cause is typhoon; there are: tokenizer drops Cyrillic, in scoring; "):
+        causes.named(["typhoon"])
 
 
 def test_findings_sort_faults_by_what_they_do():

@@ -16,7 +16,7 @@ from bashkir_utils.language import generate_documents
 from bashkir_utils.report import load_recorded
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "plan")
+VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "causes", "plan")
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 
@@ -227,6 +227,17 @@ def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkey
     assert [(each.method, each.reason) for each in found.record.failed] == [("wild", "diverged")]
     assert "wild: 1 of 1 runs diverged" in seed_findings(found)
     assert found.held_out["id"].nunique() == 4
+
+
+def test_one_fault_is_measured_beside_the_healthy_run(bashkir, tmp_path):
+    methods = [{"name": "lora_r8", "kind": "lora", "rank": 8, "lora_alpha": 16}]
+    path = profile(tmp_path, methods=methods)
+    code, out, _ = bashkir("causes", "-p", path, "--cause", "adapter*")
+    assert code == 0
+    assert [line.split("  ")[0] for line in out.splitlines()[2:]] == ["adapter not loaded"]
+    code, _, err = bashkir("causes", "-p", path, "--cause", "typhoon")
+    assert code == 2
+    assert err.startswith("bashkir: error: no cause is typhoon")
 
 
 @pytest.mark.parametrize(("form", "file"), [("lm-eval", "bashkir_pairs.yaml"), ("dataset", "README.md")])

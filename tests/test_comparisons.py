@@ -69,6 +69,19 @@ def test_the_diverged_seed_behind_a_perplexity_of_129_is_shown_and_in_no_mean(tm
     assert "Better than tiny as it came" in comparisons.findings(live)
 
 
+def test_two_ways_are_compared_within_the_family_of_all(live):
+    ids = {label: run_id for run_id, label in live.arms.items()}
+    text = comparisons.pair_finding(live, ids["full"], ids["zero shot"])
+    row = comparisons.differences_from(live, "zero shot").loc["full"]
+    assert text.startswith(
+        "- full less zero shot, bits per byte on the test documents, corrected for all pairs of this"
+    )
+    assert f"{row['difference']:+.4f} (95% interval {row['low']:+.4f} to {row['high']:+.4f})" in text
+    assert "**full** predicts these documents better" in text
+    assert "**full** predicts" in comparisons.pair_finding(live, ids["zero shot"], ids["full"])
+    assert "are one way" in comparisons.pair_finding(live, ids["full"], ids["full"])
+
+
 def test_losses_are_averaged_and_not_perplexities(tmp_path):
     live = of_perplexities(tmp_path, [4, 16], zero_shot=20)
     row = comparisons.seed_table(live).loc["lora r8"]

@@ -81,6 +81,20 @@ def test_diverged_means_not_finite_or_worse_than_the_model_as_it_came(tmp_path):
     assert report.diverged(alone) == {}, "without the zero-shot run only the loss itself tells"
 
 
+def test_cells_without_a_run_stand_under_the_table_with_their_reason(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path)
+    spec = runs[1].spec.model_copy(update={"seed": 2024})
+    message = "out of memory at /home/me/runs/<b>one</b>"
+    failure = Failure(run_id="r", reason=Reason.OUT_OF_MEMORY, message=message, date="d", machine={})
+    page = report.results_html(report.collect(study, corpus, runs, evaluations, failed=[(spec, failure)]), "All")
+    under = page.split("Cells without a run")[1]
+    assert "out of memory" in under
+    assert ">2024<" in under, "a seed is a name and has no separator"
+    assert "/home" not in under
+    assert "<b>" not in under
+    assert "Cells without a run" not in report.results_html(report.collect(study, corpus, runs, evaluations), "All")
+
+
 def test_no_column_for_divergence_where_there_is_none(live):
     assert report.diverged(live) == {}
     assert "diverged" not in report.results_html(live, "All runs")

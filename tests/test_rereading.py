@@ -194,6 +194,20 @@ def test_names_of_sources_are_inert():
     drawn(plots.ratios(rereading.source_ratios(hostile, "gpt2", "mistral-7b"), 1.1, "Names"))
 
 
+def test_conclusions_are_those_of_the_text_at_hand():
+    lengths = made_lengths(noise=0)
+    turned = rereading.conclusions_table(lengths, rereading.draw(lengths, 50)).iloc[:, 0]
+    assert [text.split(":")[0] for text in turned.iloc[[0, 2]]] == ["Not supported", "Not supported"]
+    mistral, gpt2 = (math.log2(perplexity) / rate for perplexity, rate in ((3.79, 2.6), (3.34, 1.5)))
+    assert f"Mistral-7B, QLoRA needs {1 - mistral / gpt2:.0%} fewer bits per byte, in 100% of" in turned.iloc[0]
+    assert "Phi-2, QLoRA: 11% more bits per byte than GPT-2 medium" in turned.iloc[1]
+    assert "is last under each of them" in turned.iloc[3]
+    alike = made_lengths(dict.fromkeys(PER_TOKEN, 1.5), noise=0)
+    kept = rereading.conclusions_table(alike, rereading.draw(alike, 50)).iloc[:, 0]
+    assert [text.split(":")[0] for text in kept.iloc[[0, 2]]] == ["Supported", "Supported"]
+    assert "Mistral-7B, QLoRA: 10% more bits per byte" in kept.iloc[1]
+
+
 def test_lengths_are_kept_and_read_without_paths_and_damage_is_one_line(lengths, tmp_path):
     rereading.write_lengths(lengths, tmp_path / "one")
     (read,) = rereading.load_lengths(tmp_path)

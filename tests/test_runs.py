@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 from bashkir_utils import runs
-from bashkir_utils.exceptions import ModelError, RunError, TokenizerError
+from bashkir_utils.exceptions import DownloadError, ModelError, RunError, TokenizerError
 from bashkir_utils.language.pairs import generate_pairs
 from bashkir_utils.minimal_pairs import StudyPairs, score_pairs
 from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, ModelSpec, RunSpec
@@ -53,6 +53,30 @@ def test_cards_name_language_and_base_only_where_the_hub_knows_them(ask, text_co
     hub = run.spec.model_copy(update={"model": ModelSpec(name="gpt2", source="hub:openai-community/gpt2")})
     assert "base_model: openai-community/gpt2\n" in runs.model_card(hub, run.record)
     assert "language:" not in runs.model_card(hub, run.record | {"language": None}).split("---")[1]
+
+
+def test_a_run_that_diverges_or_wants_too_much_memory_does_not_stop_the_rest(ask, text_corpus, workspace, monkeypatch):
+    spec = ask("full")
+    wild = spec.model_copy(update={"method": spec.method.model_copy(update={"learning_rate": 1e30})})
+    done = runs.obtain_all([ask("zero_shot"), wild, spec], text_corpus, workspace)
+    assert [run.run_id for run in done.runs] == [ask("zero_shot").run_id, spec.run_id]
+    assert [(cell, failure.reason) for cell, failure in done.failed] == [(wild, "diverged")]
+
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(runs, "train", fail)
+    other = spec.model_copy(update={"seed": 4})
+    assert runs.obtain_all([other], text_corpus, workspace).failed[0][1].reason == "out_of_memory"
+
+
+def test_what_the_user_can_mend_stops_a_chapter(ask, text_corpus, workspace, monkeypatch):
+    def fail(*_):
+        raise DownloadError("no network")
+
+    monkeypatch.setattr(runs, "load_base", fail)
+    with pytest.raises(DownloadError, match="no network"):
+        runs.obtain_all([ask("full")], text_corpus, workspace)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])

@@ -6,9 +6,10 @@ from made_results import made, study
 
 from bashkir_utils import training_report as tr
 from bashkir_utils.evaluation import Interval
-from bashkir_utils.exceptions import ProfileError
+from bashkir_utils.exceptions import ProfileError, RunError
+from bashkir_utils.failures import Failure, Reason
 from bashkir_utils.inspection import NF4_BITS
-from bashkir_utils.report import collect
+from bashkir_utils.runs import Attempts
 from bashkir_utils.study import EvaluationSpec
 
 MODULES = [
@@ -48,6 +49,23 @@ def test_cells_of_a_chapter_are_of_one_model_and_one_seed():
 def test_a_study_without_the_method_is_refused():
     with pytest.raises(ProfileError, match="goes through full and qlora"):
         tr.chapter_cells(study(methods=RANKS), "c", "full", "qlora")
+
+
+def test_a_chapter_goes_on_with_what_is_left_and_stops_where_nothing_is(results, monkeypatch):
+    _, corpus, runs, _ = results
+    cells = [run.spec for run in runs]
+    failure = Failure(run_id="r", reason=Reason.DIVERGED, message="the loss is no number", date="d", machine={})
+    for failed, left in ((cells[2], runs[:2]), (cells[2], [*runs[:2], runs[2]])):
+        attempts = Attempts(tuple(left), ((failed, failure),))
+        monkeypatch.setattr(tr, "obtain_all", lambda *_, attempts=attempts: attempts)
+        kept = [cell for cell in cells if cell.method.kind in {"zero_shot", "full", "lora"}]
+        if len(left) == 3:
+            assert tr.chapter_runs(kept, corpus, None) == attempts
+        else:
+            with pytest.raises(
+                RunError, match=r"^no run of kind lora is left to show; tiny-lora_r8\S+: the loss is no"
+            ):
+                tr.chapter_runs(kept, corpus, None)
 
 
 def test_memory_follows_the_equation(results):
@@ -98,17 +116,6 @@ def test_course_says_whether_the_loss_still_fell(results, tmp_path):
     assert "not the lowest" in tr.course_findings([run])
     curve.assign(validation_bits_per_byte=float("nan")).to_parquet(run.folder / "curve.parquet")
     assert "validation was never run" in tr.course_findings([run])
-
-
-def test_pairs_are_compared_on_the_same_documents(results):
-    asked, corpus, runs, evaluations = results
-    live = collect(asked, corpus, runs, evaluations)
-    zero_shot, full = runs[:2]
-    text = tr.pair_finding(live, full, zero_shot)
-    assert text.startswith("- full less zero shot, bits per byte on the test documents: -1.0")
-    assert "**full** predicts these documents better" in text
-    assert "**full** predicts" in tr.pair_finding(live, zero_shot, full)
-    assert "no difference can be claimed" in tr.pair_finding(live, full, full)
 
 
 def test_parameters_of_two_runs(results):

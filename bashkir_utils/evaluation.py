@@ -57,10 +57,15 @@ class Window:
 
 @dataclass(frozen=True)
 class DocumentScores:
-    """``documents``: document, nll (nats), tokens, bytes, characters, words. ``words``: document, word, nll, bytes."""
+    """What one pass over the documents gave, from the whole to its parts; nll is in nats.
+
+    ``documents``: document, nll, tokens, bytes, characters, words. ``words``: document, word, nll, bytes. ``tokens``:
+    document, start, end (characters of the document), context (tokens that the model saw before it), nll.
+    """
 
     documents: pd.DataFrame
     words: pd.DataFrame
+    tokens: pd.DataFrame
 
 
 def choose_documents(test: pd.DataFrame, spec: EvaluationSpec) -> pd.DataFrame:
@@ -84,10 +89,13 @@ def score_documents(
     ``spec.overlap`` tokens, which give context and are not scored again. Padding is never scored.
     """
     encoded = [_encode(tokenizer, text) for text in texts]
-    losses = score_ids(model, boundaries(tokenizer).before, [ids for ids, _ in encoded], spec)
+    start, offsets = boundaries(tokenizer).before, [offsets for _, offsets in encoded]
+    losses = score_ids(model, start, [ids for ids, _ in encoded], spec)
+    contexts = [context_sizes(len(start), len(ids), spec) for ids, _ in encoded]
     return DocumentScores(
         documents=pd.DataFrame([_document_row(i, text, losses[i]) for i, text in enumerate(texts)]),
-        words=_word_rows(texts, [offsets for _, offsets in encoded], losses),
+        words=_word_rows(texts, offsets, losses),
+        tokens=_token_rows(offsets, contexts, losses),
     )
 
 
@@ -123,6 +131,14 @@ def cut_windows(document: int, start: Sequence[int], ids: Sequence[int], spec: E
         end = min(len(line), begin + spec.window)
         yield Window(document, tuple(line[begin:end]), scored - begin, scored - len(start))
         scored = end
+
+
+def context_sizes(start: int, length: int, spec: EvaluationSpec) -> np.ndarray:
+    """How many tokens the model sees before each of ``length`` tokens that follow ``start`` ids; shape (length,)."""
+    sizes = [
+        np.arange(window.first_scored, len(window.ids)) for window in cut_windows(0, [0] * start, [0] * length, spec)
+    ]
+    return np.concatenate(sizes) if sizes else np.zeros(0, dtype=int)
 
 
 def summarise(documents: pd.DataFrame, spec: EvaluationSpec, *, seed: int = 0) -> dict[str, Interval]:
@@ -213,3 +229,20 @@ def _word_rows(texts: Sequence[str], offsets: list[list[tuple[int, int]]], losse
             for word, loss in zip(words, sums, strict=True)
         ]
     return pd.DataFrame(rows, columns=["document", "word", "nll", "bytes"])
+
+
+def _token_rows(
+    offsets: Sequence[Sequence[tuple[int, int]]], contexts: Sequence[np.ndarray], losses: Sequence[np.ndarray]
+) -> pd.DataFrame:
+    """Loss of each token, in the order of the text."""
+    counts = [len(nll) for nll in losses]
+    spans = np.array([span for document in offsets for span in document], dtype=np.int32).reshape(-1, 2)
+    return pd.DataFrame(
+        {
+            "document": np.repeat(np.arange(len(losses), dtype=np.int32), counts),
+            "start": spans[:, 0],
+            "end": spans[:, 1],
+            "context": np.concatenate([np.zeros(0, dtype=np.int32), *contexts]).astype(np.int32),
+            "nll": np.concatenate([np.zeros(0), *losses]),
+        }
+    )

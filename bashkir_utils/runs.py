@@ -43,6 +43,8 @@ from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
 PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
+KEPT = ("documents", "words", "tokens")
+"""Tables of a scoring; one that kept fewer is made again."""
 FULL_DISK_SIGNS = ("No space left", "os error 28", "file write failed", "unexpected pos", "iostream error")
 """What safetensors and torch say when a write was cut short."""
 FULL_MEMORY_SIGNS = ("can't allocate memory", "out of memory")
@@ -87,12 +89,14 @@ class Evaluation:
     """What one scoring of a run gave.
 
     ``documents``: id, source, nll (nats), tokens, bytes, characters, words. ``words``: document, word, nll, bytes.
+    ``tokens``: document, start, end (characters), context, nll; ``document`` counts the rows of ``documents`` from 0.
     """
 
     run_id: str
     summary: dict[str, Interval]
     documents: pd.DataFrame
     words: pd.DataFrame
+    tokens: pd.DataFrame
     provenance: dict[str, Any]
 
 
@@ -181,6 +185,7 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
         summary={name: Interval(**interval) for name, interval in stored["summary"].items()},
         documents=pd.read_parquet(folder / "documents.parquet"),
         words=pd.read_parquet(folder / "words.parquet"),
+        tokens=pd.read_parquet(folder / "tokens.parquet"),
         provenance=stored["provenance"],
     )
 
@@ -216,7 +221,7 @@ def is_busy(run_id: str, workspace: Workspace) -> bool:
 
 
 def _scores_folder(run_id: str, corpus: str, spec: EvaluationSpec, workspace: Workspace) -> Path:
-    return workspace.runs / run_id / "evaluation" / fingerprint([spec.model_dump(mode="json"), corpus])
+    return workspace.runs / run_id / "evaluation" / fingerprint([spec.model_dump(mode="json"), corpus, KEPT])
 
 
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
@@ -311,6 +316,7 @@ def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace,
     documents.insert(1, "source", chosen["source"].to_numpy())
     documents.to_parquet(folder / "documents.parquet", index=False)
     scores.words.to_parquet(folder / "words.parquet", index=False)
+    scores.tokens.to_parquet(folder / "tokens.parquet", index=False)
     summary = {name: asdict(interval) for name, interval in summarise(documents, spec).items()}
     content = {"summary": summary, "spec": spec.model_dump(mode="json"), "provenance": provenance.collect()}
     write_json(folder / "summary.json", content)

@@ -96,7 +96,7 @@ def made_run(spec, folder: Path, position: int) -> Run:
 
 def made_evaluation(run: Run, position: int, spec: EvaluationSpec) -> Evaluation:
     table = documents(NATS_PER_BYTE[run.spec.method.name], position)
-    return Evaluation(run.run_id, summarise(table, spec), table, pd.DataFrame(), {})
+    return Evaluation(run.run_id, summarise(table, spec), table, pd.DataFrame(), pd.DataFrame(), {})
 
 
 def made(folder: Path, corpus: MadeCorpus = MadeCorpus(), **changes):

@@ -120,6 +120,23 @@ def test_windows_score_every_token_once_with_enough_context(length, window, over
     assert seen == ids
 
 
+def test_token_losses_add_up_and_know_their_place_and_their_context(shared_workspace, tiny):
+    model = load_model(tiny, shared_workspace, dtype=torch.float64)
+    tokenizer = load_tokenizer(tiny, shared_workspace)
+    texts = ["", *TEXTS]
+    scores = score_documents(model, tokenizer, texts, SPEC)
+    tokens = scores.tokens
+    sums = tokens.groupby("document")["nll"].sum().reindex(range(len(texts)), fill_value=0.0)
+    np.testing.assert_allclose(sums, scores.documents["nll"], rtol=1e-12)
+    for document, text in enumerate(texts):
+        rows = tokens[tokens["document"] == document]
+        spans = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        assert list(zip(rows["start"], rows["end"], strict=True)) == spans
+    # 24 tokens of context at most, of which 8 are read again: a start, then 23 tokens, then 16 for each window
+    contexts = tokens.loc[tokens["document"] == 3, "context"].tolist()
+    assert contexts[:40] == [*range(1, 24), *range(8, 24), 8]
+
+
 def test_word_losses_add_up_to_the_document(shared_workspace, tiny):
     model, tokenizer = load_model(tiny, shared_workspace), load_tokenizer(tiny, shared_workspace)
     scores = score_documents(model, tokenizer, [*TEXTS, "  аҡ \n\n ҡар  "], SPEC)

@@ -1,0 +1,40 @@
+"""What goes wrong: in continuations (language, repetition, letters) and in test text (worst documents and words)."""
+
+from .languages import MIN_LETTERS, SHORT, language_by_sentence, language_shares, split_sentences
+from .letters import (
+    LETTER_CLASSES,
+    count_letters,
+    letter_class,
+    letters_by_class,
+    letters_of_models,
+    non_bashkir_letter_share,
+)
+from .loss import Scored, worst_documents, worst_words
+from .repetition import MAX_PERIOD, Loop, distinct, longest_loop, repeated_ngrams
+from .summary import MEASURES, beside_text, measure, summarise_continuations
+
+__all__ = [
+    "LETTER_CLASSES",
+    "MAX_PERIOD",
+    "MEASURES",
+    "MIN_LETTERS",
+    "SHORT",
+    "Loop",
+    "Scored",
+    "beside_text",
+    "count_letters",
+    "distinct",
+    "language_by_sentence",
+    "language_shares",
+    "letter_class",
+    "letters_by_class",
+    "letters_of_models",
+    "longest_loop",
+    "measure",
+    "non_bashkir_letter_share",
+    "repeated_ngrams",
+    "split_sentences",
+    "summarise_continuations",
+    "worst_documents",
+    "worst_words",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +15,11 @@ from .adapt import AnyModel
 from .exceptions import ModelError
 from .packing import boundaries, encode
 from .progress import track
-from .study import GenerationSpec
+from .study import Decoding, GenerationSpec
 
 REPLACEMENT = "\ufffd"
-BATCH_SIZE = 16
-COLUMNS = ("prompt", "sample", "continuation", "new_tokens", "ended", "broken_characters")
+BATCH_SIZE = 32
+COLUMNS = ("prompt", "decoding", "sample", "continuation", "new_tokens", "ended", "broken_characters")
 
 
 def generate(
@@ -29,7 +30,7 @@ def generate(
     *,
     batch_size: int = BATCH_SIZE,
 ) -> pd.DataFrame:
-    """Continue each prompt as if it opened a document, ``spec.samples`` times (once when greedy: all would be alike).
+    """Continue each prompt as if it opened a document, in each of ``spec.decodings`` and for each of their samples.
 
     Temperature and nucleus sampling (Holtzman et al., 2020) are the only changes made to the model's distribution;
     penalties that a checkpoint's own generation settings ask for are left out, so that models stay comparable.
@@ -37,24 +38,58 @@ def generate(
     same text on the same machine.
 
     Returns:
-        One row for each prompt and sample: prompt, sample (from 0), continuation, new_tokens (without the end token),
-        ended (the model closed the document), broken_characters (U+FFFD, where the tokens' bytes are not valid UTF-8).
+        One row for each decoding, prompt and sample: prompt, decoding (its name), sample (from 0), continuation,
+        new_tokens (without the end token), ended (the model closed the document), broken_characters (U+FFFD, where the
+        tokens' bytes are not valid UTF-8).
 
     Raises:
         ModelError: the model's context has no room for ``spec.max_new_tokens`` tokens.
     """
-    samples = spec.samples if spec.temperature > 0 else 1
-    asked = [(prompt, sample) for prompt in prompts for sample in range(samples)]
-    stops = _stop_ids(tokenizer)
-    config = _generation_config(spec, stops)
-    room = _prompt_room(model, spec)
+    stops, room = _stop_ids(tokenizer), _prompt_room(model, spec)
     rows = []
-    with _inference(model, spec.seed):
-        for batch in track(_batches(asked, batch_size), "generating", unit="batch"):
-            ids = [_prompt_ids(tokenizer, prompt)[-room:] for prompt, _ in batch]
-            for (prompt, sample), before, new in zip(batch, ids, _continue(model, ids, config), strict=True):
-                rows.append({"prompt": prompt, "sample": sample, **_described(tokenizer, before, new, stops)})
+    for decoding in spec.decodings:
+        config = _generation_config(spec, decoding, stops)
+        asked = [(prompt, sample) for prompt in prompts for sample in range(decoding.samples)]
+        with _inference(model, spec.seed):
+            for batch in track(_batches(asked, batch_size), f"generating, {decoding.name}", unit="batch"):
+                ids = [_prompt_ids(tokenizer, prompt)[-room:] for prompt, _ in batch]
+                for (prompt, sample), before, new in zip(batch, ids, _continue(model, ids, config), strict=True):
+                    place = {"prompt": prompt, "decoding": decoding.name, "sample": sample}
+                    rows.append(place | _described(tokenizer, before, new, stops))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def throughput(  # noqa: PLR0913
+    model: AnyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    new_tokens: int,
+    batch_sizes: Sequence[int],
+    *,
+    rounds: int = 3,
+) -> pd.DataFrame:
+    """New tokens a second at each batch size, with a KV cache; sizes take turns, since machines are busy at times.
+
+    Every continuation has exactly ``new_tokens`` tokens: the end of a document does not stop it.
+
+    Returns:
+        One row a batch size: tokens_per_second (median over rounds), speedup (median over rounds of the ratio to the
+        first batch size).
+    """
+    config = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0)
+    ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
+    speeds: dict[int, list[float]] = {size: [] for size in batch_sizes}
+    with _inference(model, 0):
+        for _ in range(rounds):
+            for size in batch_sizes:
+                begun = time.perf_counter()
+                for batch in (ids[i : i + size] for i in range(0, len(ids), size)):
+                    _continue(model, batch, config)
+                speeds[size].append(len(ids) * new_tokens / (time.perf_counter() - begun))
+    table = pd.DataFrame(speeds)
+    return pd.DataFrame(
+        {"tokens_per_second": table.median(), "speedup": table.div(table[batch_sizes[0]], axis=0).median()}
+    ).rename_axis("batch_size")
 
 
 def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -64,11 +99,12 @@ def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return sorted({*edge.before, *edge.after, *own})
 
 
-def _generation_config(spec: GenerationSpec, stops: list[int]) -> GenerationConfig:
+def _generation_config(spec: GenerationSpec, decoding: Decoding, stops: list[int]) -> GenerationConfig:
     """Settings that leave no gap for a checkpoint's own defaults (Qwen2.5's, for one, penalise repetition)."""
-    sampling = {"temperature": spec.temperature, "top_p": spec.top_p, "top_k": 0} if spec.temperature > 0 else {}
+    sampled = decoding.temperature > 0
+    sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0} if sampled else {}
     return GenerationConfig(
-        do_sample=spec.temperature > 0,
+        do_sample=sampled,
         max_new_tokens=spec.max_new_tokens,
         eos_token_id=stops,
         pad_token_id=stops[0],

@@ -574,8 +574,14 @@ def recorded_line(recorded: Sequence[StudyReport]) -> str:
 
 def generation_line(spec: GenerationSpec) -> str:
     """Markdown: how continuations were drawn."""
-    drawn = "greedy" if spec.temperature == 0 else f"temperature {spec.temperature:g}, top-p {spec.top_p:g}"
-    return f"At most {spec.max_new_tokens} new tokens, {drawn}, {spec.samples} for each prompt, seed {spec.seed}."
+    ways = "; ".join(
+        f"**{escape_markdown(each.name)}** (temperature {each.temperature:g}, top-p {each.top_p:g}, {each.samples} for "
+        "each prompt)"
+        if each.temperature
+        else f"**{escape_markdown(each.name)}** (always the likeliest token)"
+        for each in spec.decodings
+    )
+    return f"{spec.prompts} prompts, at most {spec.max_new_tokens} new tokens, seed {spec.seed}: {ways}."
 
 
 def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:

@@ -145,16 +145,39 @@ class EvaluationSpec(Specification):
         return self
 
 
+class Decoding(Specification):
+    """One way to draw tokens from a model's distribution."""
+
+    name: str
+    temperature: float = Field(ge=0)
+    """What logits are divided by; 0 means greedy: always the likeliest token."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus sampling keeps the fewest tokens whose probabilities reach this; 1 keeps all."""
+    samples: int = Field(1, ge=1)
+    """Continuations of each prompt."""
+
+    @model_validator(mode="after")
+    def _greedy_once(self) -> Decoding:
+        if self.temperature == 0 and self.samples > 1:
+            raise ValueError(f"{self.name}: greedy samples would all be alike, so there is one")
+        return self
+
+
 class GenerationSpec(Specification):
     """How continuations are drawn."""
 
     prompts: int = Field(12, ge=1)
-    samples: int = Field(1, ge=1)
+    """The first so many; six in a row are of six kinds."""
     max_new_tokens: int = Field(48, ge=1)
-    temperature: float = Field(0.8, ge=0)
-    """0 means greedy."""
-    top_p: float = Field(0.95, gt=0, le=1)
+    decodings: tuple[Decoding, ...] = Field((Decoding(name="nucleus", temperature=0.8, top_p=0.95),), min_length=1)
+    """The first is the one that models are compared by."""
     seed: int = 42
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> GenerationSpec:
+        if len({decoding.name for decoding in self.decodings}) < len(self.decodings):
+            raise ValueError("a decoding is named twice")
+        return self
 
 
 class PairsSpec(Specification):

@@ -1,19 +1,21 @@
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
+from bashkir_utils import generation
 from bashkir_utils.adapt import adapt
 from bashkir_utils.exceptions import ModelError
-from bashkir_utils.generation import COLUMNS, generate
+from bashkir_utils.generation import COLUMNS, generate, throughput
 from bashkir_utils.models import byte_tokenizer, load_model, load_tokenizer
 from bashkir_utils.packing import boundaries, encode
-from bashkir_utils.study import GenerationSpec, MethodSpec, ModelSpec
+from bashkir_utils.study import Decoding, GenerationSpec, MethodSpec, ModelSpec
 from bashkir_utils.workspace import Workspace
 
 PROMPTS = ["Бөгөн", "Иртә менән һалҡын ине, ә төштән һуң", "Китап"]
-SAMPLED = GenerationSpec(max_new_tokens=10, samples=2, temperature=1.0, top_p=1.0)
-GREEDY = GenerationSpec(max_new_tokens=10, samples=3, temperature=0)
+SAMPLED = GenerationSpec(max_new_tokens=10, decodings=[Decoding(name="free", temperature=1.0, samples=2)])
+GREEDY = GenerationSpec(max_new_tokens=10, decodings=[Decoding(name="greedy", temperature=0)])
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,50 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another(workspace):
     other = generate(model, tokenizer, PROMPTS, SAMPLED.model_copy(update={"seed": 7}))
     assert other["continuation"].tolist() != first["continuation"].tolist()
     assert first["continuation"].nunique() == len(first), "samples of one prompt differ"
+
+
+def test_every_decoding_draws_its_own_samples_and_none_changes_another(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    both = GenerationSpec(max_new_tokens=10, decodings=[*SAMPLED.decodings, *GREEDY.decodings])
+    table = generate(model, tokenizer, PROMPTS, both)
+    assert table.groupby("decoding", sort=False).size().to_dict() == {"free": 6, "greedy": 3}
+    for name, spec in (("free", SAMPLED), ("greedy", GREEDY)):
+        alone = generate(model, tokenizer, PROMPTS, spec)
+        pd.testing.assert_frame_equal(table[table["decoding"] == name].reset_index(drop=True), alone)
+
+
+@pytest.mark.parametrize(
+    ("decodings", "said"),
+    [
+        ([{"name": "greedy", "temperature": 0, "samples": 2}], "would all be alike"),
+        ([{"name": "a", "temperature": 0}, {"name": "a", "temperature": 1}], "named twice"),
+        ([], "at least 1 item"),
+    ],
+)
+def test_decodings_that_make_no_sense_are_refused(decodings, said):
+    with pytest.raises(ValidationError, match=said):
+        GenerationSpec(decodings=decodings)
+
+
+def test_throughput_counts_the_tokens_that_were_asked_for(workspace, monkeypatch):
+    model, tokenizer = loaded("gpt2", workspace)
+    seconds = iter([0, 4, 10, 11, 20, 26, 30, 32, 40, 42, 50, 51])
+    monkeypatch.setattr(generation.time, "perf_counter", lambda: next(seconds))
+    sizes: list[int] = []
+    whole = generation._continue
+
+    def follow(model, batch, config):
+        new = whole(model, batch, config)
+        sizes.append(len(batch))
+        assert [len(ids) for ids in new] == [5] * len(batch), "an end of a document does not stop it"
+        return new
+
+    monkeypatch.setattr(generation, "_continue", follow)
+    table = throughput(model, tokenizer, PROMPTS, 5, (1, 3))
+    assert sizes == [1, 1, 1, 3] * 3, "sizes take turns"
+    # seconds for 15 tokens: 4, 6, 2 one by one, and 1, 2, 1 at once
+    assert table["tokens_per_second"].tolist() == [15 / 4, 15]
+    assert table["speedup"].tolist() == [1, 3]
 
 
 def test_nothing_is_left_changed(workspace):

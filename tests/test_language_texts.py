@@ -1,21 +1,33 @@
 import re
 
+import pytest
+
 from bashkir_utils.corpus.identify import identify_many
+from bashkir_utils.exceptions import LanguageError
 from bashkir_utils.language import ALPHABET, PARALLEL, PROMPTS
+from bashkir_utils.language.prompts import KINDS, read_prompts
 
 
 def letters(text: str) -> set[str]:
     return set(re.findall(r"[^\W\d_]", text.lower()))
 
 
-def test_every_kind_of_prompt_is_among_the_first_six():
-    assert {prompt.kind for prompt in PROMPTS[:6]} == {prompt.kind for prompt in PROMPTS}
-    assert {prompt.kind for prompt in PROMPTS} == {"news", "talk", "encyclopedia", "instruction", "story", "cut word"}
+def test_every_six_prompts_are_of_six_kinds():
+    for begin in range(0, len(PROMPTS), len(KINDS)):
+        assert tuple(prompt.kind for prompt in PROMPTS[begin : begin + len(KINDS)]) == KINDS
 
 
-def test_there_are_twelve_prompts_or_more_all_different_and_glossed():
-    assert len({prompt.text for prompt in PROMPTS}) == len(PROMPTS) >= 12
+def test_there_are_sixty_prompts_or_more_all_different_and_glossed():
+    assert len({prompt.text for prompt in PROMPTS}) == len(PROMPTS) >= 60
     assert all(prompt.gloss and not letters(prompt.gloss) & set(ALPHABET) for prompt in PROMPTS)
+
+
+@pytest.mark.parametrize("line", ["news\tБөгөн", "poem\tБөгөн\tToday", "news\t \tToday", "news Бөгөн Today", ""])
+def test_a_damaged_line_of_prompts_is_named(line, tmp_path):
+    path = tmp_path / "mine.tsv"
+    path.write_text(f"news\tБөгөн\tToday\n{line}\n", encoding="utf-8")
+    with pytest.raises(LanguageError, match=r"^mine\.tsv, line 2: expected one of news"):
+        read_prompts(path)
 
 
 def test_prompts_and_sentences_are_written_in_bashkir_letters():

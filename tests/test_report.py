@@ -248,10 +248,13 @@ def test_a_recorded_study_is_set_apart(live):
 
 
 def test_generation_settings_in_words():
-    assert "temperature 0.5, top-p 0.9, 2 for each prompt, seed 3" in report.generation_line(
-        GenerationSpec(temperature=0.5, top_p=0.9, samples=2, seed=3)
-    )
-    assert "greedy" in report.generation_line(GenerationSpec(temperature=0))
+    decodings = [
+        {"name": "nuc*leus", "temperature": 0.5, "top_p": 0.9, "samples": 2},
+        {"name": "greedy", "temperature": 0},
+    ]
+    line = report.generation_line(GenerationSpec(prompts=6, decodings=decodings, seed=3))
+    assert line.startswith("6 prompts, at most 48 new tokens, seed 3: ")
+    assert "**nuc\\*leus** (temperature 0.5, top-p 0.9, 2 for each prompt); **greedy** (always the likeliest" in line
 
 
 PAPER = pd.DataFrame(

@@ -1,8 +1,14 @@
-"""Beginnings for models to continue, written for this project."""
+"""Beginnings for models to continue, written for this project and kept in ``prompts.tsv``: kind, text, gloss."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..exceptions import LanguageError
+
+FILE = Path(__file__).parent / "prompts.tsv"
+KINDS = ("news", "talk", "encyclopedia", "instruction", "story", "cut word")
 
 
 @dataclass(frozen=True)
@@ -10,56 +16,30 @@ class Prompt:
     """The start of a text."""
 
     kind: str
-    """``news``, ``talk``, ``encyclopedia``, ``instruction``, ``story`` or ``cut word`` (it ends inside a word)."""
+    """One of ``KINDS``; a ``cut word`` ends inside a word."""
     text: str
     gloss: str
     """What it says, in English."""
 
 
-PROMPTS: tuple[Prompt, ...] = (
-    Prompt("news", "Кисә Өфөлә яңы мәктәп асылды. Тантанала", "A new school opened in Ufa yesterday. At the ceremony"),
-    Prompt("talk", "— Һаумы, Гөлнара! Ял көнөндә ҡайҙа барҙың?", "— Hello, Gulnara! Where did you go at the weekend?"),
-    Prompt(
-        "encyclopedia",
-        "Ағиҙел — Башҡортостандағы иң оҙон йылға. Ул",
-        "The Agidel is the longest river in Bashkortostan. It",
-    ),
-    Prompt("instruction", "Тәмле бәлеш бешереү өсөн тәүҙә", "To bake a tasty pie, first"),
-    Prompt(
-        "story",
-        "Борон-борон заманда бер ҡарт менән ҡарсыҡ йәшәгән.",
-        "Once upon a time there lived an old man and an old woman.",
-    ),
-    Prompt(
-        "cut word", "Яҙ көнө урманда ҡош-ҡорт тауышы ишет", "In spring the voices of birds in the forest are hea(rd)"
-    ),
-    Prompt("news", "Республикала ураҡ эштәре тамамланды. Быйыл", "The harvest is over in the republic. This year"),
-    Prompt("talk", "— Әсәй, бөгөн кискә нимә бешерәбеҙ?", "— Mother, what shall we cook for this evening?"),
-    Prompt(
-        "encyclopedia",
-        "Ҡурай — башҡорт халҡының милли музыка ҡоралы.",
-        "The quray is the national musical instrument of the Bashkir people.",
-    ),
-    Prompt(
-        "instruction",
-        "Ҡышҡы урманға барыр алдынан түбәндәгеләрҙе онотмағыҙ:",
-        "Before going to the winter forest, do not forget the following:",
-    ),
-    Prompt(
-        "story",
-        "Иртән тороп тәҙрәнән ҡараһам, ишек алдында",
-        "When I got up in the morning and looked out of the window, in the yard",
-    ),
-    Prompt(
-        "cut word",
-        "Беҙҙең ауылда балалар күп, шуға күрә мәктәб",
-        "There are many children in our village, therefore the schoo(l)",
-    ),
-    Prompt("news", "Һауа торошо тураһында хәбәр: иртәгә республикала", "Weather report: tomorrow in the republic"),
-    Prompt(
-        "encyclopedia",
-        "Салауат Юлаев — башҡорт халҡының милли батыры, шағир,",
-        "Salawat Yulayev is the national hero of the Bashkir people, a poet,",
-    ),
-)
-"""The prompts in the order in which studies take them: the first six are of six kinds."""
+def read_prompts(path: Path) -> tuple[Prompt, ...]:
+    """The prompts of a file with a line for each: kind, text and gloss, with tabs between.
+
+    Raises:
+        LanguageError: a line is of another form.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(_prompt(path.name, place, line) for place, line in enumerate(lines, start=1))
+
+
+def _prompt(name: str, place: int, line: str) -> Prompt:
+    cells = line.split("\t")
+    if len(cells) != 3 or cells[0] not in KINDS or not all(cell.strip() for cell in cells):
+        raise LanguageError(
+            f"{name}, line {place}: expected a kind ({', '.join(KINDS)}), a text and a gloss, with tabs"
+        )
+    return Prompt(*cells)
+
+
+PROMPTS: tuple[Prompt, ...] = read_prompts(FILE)
+"""The prompts in the order in which studies take them: every six in a row are of the six kinds."""

@@ -35,7 +35,7 @@ from .study import ZERO_SHOT, EvaluationSpec, MethodSpec, RunSpec, Study
 from .training import TrainingData, blocks_wanted, train
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json
 
-MAX_TOKENS = 6144
+MAX_TOKENS = 4096
 MAX_BATCH = 4
 MAX_TEST_BYTES = 3000
 """Budget of each training and text of each scoring: enough to see a jump, small enough for a first look."""

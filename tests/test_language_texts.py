@@ -26,7 +26,7 @@ def test_there_are_sixty_prompts_or_more_all_different_and_glossed():
 def test_a_damaged_line_of_prompts_is_named(line, tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_text(f"news\tБөгөн\tToday\n{line}\n", encoding="utf-8")
-    with pytest.raises(LanguageError, match=r"^mine\.tsv, line 2: expected one of news"):
+    with pytest.raises(LanguageError, match=r"^mine\.tsv, line 2: expected a kind"):
         read_prompts(path)
 
 

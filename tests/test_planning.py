@@ -248,7 +248,7 @@ def test_operations_are_six_for_each_number_and_token_of_full_training():
 
 def test_tokens_of_a_budget():
     demo, paper = load_study("demo"), load_study("paper")
-    assert planning.training_tokens(demo.training, None, None) == 16384
+    assert planning.training_tokens(demo.training, None, None) == demo.training.tokens
     assert planning.training_tokens(paper.training, None, 2.0) is None
     tokens = planning.training_tokens(paper.training, 8.192e6, 2.0)
     assert tokens == pytest.approx(3 * 4.096e6, rel=1e-3)

@@ -74,7 +74,7 @@ def test_models_that_are_off_are_passed_over_but_can_be_named(tmp_path):
 
 
 KNOWN_RUNS = {
-    ("demo", "lora_r8"): "smollm2-135m-lora_r8-s42-c73b10016ad9",
+    ("demo", "lora_r8"): "smollm2-135m-lora_r8-s42-8525fefc71e0",
     ("study", "full"): "smollm2-135m-full-s42-4ea18d255e25",
     ("smoke", "qlora_r8"): "tiny-llama-qlora_r8-s42-fbaa88146fd6",
 }

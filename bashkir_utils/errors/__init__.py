@@ -1,6 +1,6 @@
 """What goes wrong: in continuations (language, repetition, letters) and in test text (worst documents and words)."""
 
-from .languages import MIN_LETTERS, SHORT, language_by_sentence, language_shares, split_sentences
+from .languages import MIN_LETTERS, SHORT, language_by_sentence, language_shares, share_in, split_sentences
 from .letters import (
     LETTER_CLASSES,
     count_letters,
@@ -33,6 +33,7 @@ __all__ = [
     "measure",
     "non_bashkir_letter_share",
     "repeated_ngrams",
+    "share_in",
     "split_sentences",
     "summarise_continuations",
     "worst_documents",

@@ -62,3 +62,12 @@ def language_shares(continuations: pd.DataFrame) -> pd.DataFrame:
         axis=1, key=lambda languages: -counts[languages].sum().to_numpy()
     )
     return counts.div(counts.sum(axis=1).clip(lower=1), axis=0).rename_axis(columns=None)
+
+
+def share_in(texts: Sequence[str], language: str) -> list[float]:
+    """Of each text: share of the characters of its sentences that are in ``language``; 0 for a text without any."""
+    sentences = language_by_sentence(texts)
+    totals = sentences.groupby("text")["characters"].sum()
+    found = sentences[sentences["language"] == language].groupby("text")["characters"].sum()
+    shares = (found / totals).reindex(range(len(texts)), fill_value=0.0).fillna(0.0)
+    return [float(share) for share in shares]

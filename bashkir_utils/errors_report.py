@@ -1,0 +1,93 @@
+"""What generated text says of a study: every measure of every run, its agreement with perplexity, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pandas as pd
+
+from . import errors
+from .errors.agreement import Want, choices, correlations
+from .pairs_report import OVERALL
+from .report import StudyReport, diverged
+
+WANTS = (
+    Want("text in the target language", "in_language", True),
+    Want("text that does not repeat itself", "rep_4", False),
+    Want("text that falls into no loop", "loop_share", False),
+    Want("no letters that Bashkir lacks", "non_bashkir_letters", False),
+    Want("no broken characters", "broken_characters", False),
+)
+"""What a reader may want of generated text, and the measure of a continuation that stands for it."""
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "bits_per_byte": "bits per byte",
+        "pairs": "minimal pairs right",
+        "in_language": "share in the target language",
+        "rep_4": "repeated 4-grams (rep-4)",
+        "loop_share": "share in loops",
+        "non_bashkir_letters": "share of letters that are not Bashkir",
+        "broken_characters": "broken characters",
+        "new_tokens": "new tokens",
+    }
+)
+"""Columns of :func:`run_table` in words."""
+
+
+def measured(report: StudyReport, continuations: pd.DataFrame, language: str | None) -> pd.DataFrame:
+    """Every continuation with its measures and with the run and the way of adaptation that it comes from.
+
+    Args:
+        report: of the runs that wrote them.
+        continuations: as ``report.continuations`` gives them; ``model`` is the run's label.
+        language: ISO 639-1 of the language that is wanted; None leaves ``in_language`` out.
+
+    Returns:
+        the rows of ``continuations`` with the columns of ``errors.measure`` and in_language, run_id and way.
+    """
+    run_ids = {label: run_id for run_id, label in report.labels.items()}
+    table = errors.measure(continuations)
+    if language is not None:
+        table["in_language"] = errors.share_in(table["continuation"].tolist(), language)
+    return table.assign(
+        run_id=table["model"].map(run_ids), way=[report.arms[run_ids[label]] for label in table["model"]]
+    )
+
+
+def run_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+    """One row a run, by run id: bits_per_byte, pairs (share right; NaN where none were scored), means of the measures.
+
+    ``table`` is that of :func:`measured`, of one decoding.
+    """
+    names = [name for name in NAMES if name in table]
+    means = table.groupby("run_id", sort=False)[names].mean()
+    right = {
+        row.scorer: row.accuracy
+        for row in (report.record.pairs.accuracies if report.record.pairs else ())
+        if row.phenomenon == OVERALL
+    }
+    bits = {row.run_id: row.bits_per_byte.value for row in report.rows}
+    kept = means[means.index.isin(bits)]
+    found = pd.DataFrame({"bits_per_byte": kept.index.map(bits), "pairs": kept.index.map(right)}, index=kept.index)
+    return found.astype(float).join(kept)
+
+
+def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Rank correlation of ``reference`` (a column of :func:`run_table`) with every other one, over trained runs.
+
+    The models as they came are left out: that training changes everything is known, and would be all that is seen.
+    """
+    runs = run_table(report, table)
+    trained = [row.run_id for row in report.rows if row.kind != "zero_shot"]
+    others = [name for name in runs.columns if name != reference]
+    return correlations(runs[runs.index.isin(trained)], reference, others, report.confidence)
+
+
+def what_to_choose(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+    """For each of ``WANTS`` that was measured the best way, over the same prompts; runs that diverged are left out.
+
+    ``table`` is that of :func:`measured`, of one decoding. Columns as ``errors.agreement.choices`` gives them.
+    """
+    kept = table[~table["run_id"].isin(diverged(report))]
+    return choices(kept, [want for want in WANTS if want.measure in kept], report.confidence)

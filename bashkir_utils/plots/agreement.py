@@ -1,0 +1,34 @@
+"""Figure of agreement: which measures of generated text go with perplexity over the runs of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .style import OKABE_ITO, new_figure, styled
+
+
+def correlations(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], title: str) -> Figure:
+    """Rank correlation of each measure with each reference, with intervals; one panel a reference.
+
+    Args:
+        tables: by name of the reference, as ``errors.agreement.correlations`` gives them.
+        names: measures in words.
+        title: of the figure.
+    """
+    rows = max(len(table) for table in tables.values())
+    figure, panels = new_figure(len(tables), width=4.4 * len(tables) + 1, height=1.4 + 0.34 * rows)
+    with styled():
+        for axes, (reference, table) in zip(panels, tables.items(), strict=True):
+            places = np.arange(len(table))[::-1]
+            axes.axvline(0, color="#000000", linestyle="--", linewidth=1)
+            value = table["correlation"].to_numpy()
+            reach = np.nan_to_num(np.vstack([value - table["low"], table["high"] - value]).astype(float))
+            axes.errorbar(value, places, xerr=reach.clip(min=0), fmt="o", color=OKABE_ITO[0], capsize=3)
+            axes.set_yticks(places, [names.get(str(name), str(name)) for name in table.index])
+            axes.set(xlim=(-1.05, 1.05), ylim=(-0.6, len(table) - 0.4), xlabel=f"rank correlation with {reference}")
+        figure.suptitle(title)
+    return figure

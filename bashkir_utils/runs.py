@@ -445,6 +445,7 @@ def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
         "peak_gpu_bytes": result.peak_gpu_bytes,
         "resumed_from_step": result.resumed_from_step,
         "processes": result.processes,
+        "threads": torch.get_num_threads(),
         "final_validation_loss": float(last.iloc[-1]) if len(last) else None,
     }
 

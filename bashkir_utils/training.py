@@ -8,7 +8,7 @@ import math
 import shutil
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from .adapt import AnyModel, Precision
 from .exceptions import DivergenceError, RunError
+from .losses import use_causal_cross_entropy
 from .packing import PackedBlocks
 from .processes import from_all, from_first, launched
 from .progress import Progress, quiet_libraries
@@ -162,9 +163,11 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
         PeakMemory() as memory,
         quiet_libraries(),
     ):
-        trainer = _QuietTrainer(
+        use_causal_cross_entropy(model)
+        trainer = _Trainer(
+            precision,
             model=model,
-            args=_arguments(run, steps, precision, folder, len(data.validation)),
+            args=_arguments(run, steps, folder, len(data.validation)),
             train_dataset=data.train,
             eval_dataset=data.validation,
             callbacks=[_Reporter(progress, tokens_per_step)],
@@ -220,14 +223,24 @@ def last_step(folder: Path) -> int:
     return int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
 
 
-class _QuietTrainer(Trainer):
-    """The Trainer without its printing of every log entry; :class:`Progress` reports instead."""
+class _Trainer(Trainer):
+    """The Trainer with autocast around the loss, and without its printing: :class:`Progress` reports instead.
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    Its own setting ``bf16`` would also turn the logits into float32, which nothing here reads.
+    """
+
+    def __init__(self, precision: Precision, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         from transformers.trainer_callback import PrinterCallback
 
+        self._precision = precision
         self.remove_callback(PrinterCallback)
+
+    def compute_loss_context_manager(self) -> ExitStack:
+        stack: ExitStack = super().compute_loss_context_manager()
+        if self._precision.autocast:
+            stack.enter_context(torch.autocast(self.args.device.type, dtype=torch.bfloat16))
+        return stack
 
 
 def _finite(entry: dict[str, Any]) -> bool:
@@ -240,9 +253,7 @@ def _budget(run: RunSpec) -> TrainingSpec:
     return run.training
 
 
-def _arguments(
-    run: RunSpec, steps: int, precision: Precision, folder: Path, validation_blocks: int
-) -> TrainingArguments:
+def _arguments(run: RunSpec, steps: int, folder: Path, validation_blocks: int) -> TrainingArguments:
     spec, processes = _budget(run), launched().processes
     at_once, accumulated = device_batch(spec, processes)
     # several processes pad a short last batch with blocks that were scored before, so there is none
@@ -261,7 +272,6 @@ def _arguments(
         warmup_steps=round(spec.warmup_share * steps),
         weight_decay=spec.weight_decay,
         max_grad_norm=spec.max_grad_norm,
-        bf16=precision.autocast,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
         logging_strategy="steps",

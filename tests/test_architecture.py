@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "processes", "provenance", "packaged", "study", "language",
-    "corpus", "tokenization", "packing", "models", "adapt", "inspection", "training", "planning", "evaluation",
-    "statistics", "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs", "sweep", "export",
-    "causes", "report", "comparisons", "pairs_report", "errors_report", "forgetting_report", "rereading",
+    "corpus", "tokenization", "packing", "models", "adapt", "inspection", "losses", "training", "planning",
+    "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs", "sweep",
+    "export", "causes", "report", "comparisons", "pairs_report", "errors_report", "forgetting_report", "rereading",
     "training_report", "plots", "book", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""

@@ -209,7 +209,9 @@ def smallest_p(documents: int) -> float:
     return min(1.0, 2.0 ** (1 - documents))
 
 
-def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int) -> pd.DataFrame:
+def compare(
+    contrasts: Mapping[str, Contrast], confidence: float, documents: int | Sequence[int]
+) -> pd.DataFrame:
     """A family of comparisons, corrected by Holm's method.
 
     Each interval has the level at which Holm's method tests that comparison: with m comparisons the smallest p-value is
@@ -219,15 +221,20 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
     A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and
     where that is above a comparison's level, its interval is unbounded.
 
+    Args:
+        contrasts: by name, all from the same number of documents or each from its own.
+        confidence: of the whole family.
+        documents: how many documents the contrasts are from, one number for all or one for each.
+
     Returns:
         one row a contrast: difference (bits per byte), low, high, p, p_holm, excludes_zero.
     """
-    least = smallest_p(documents)
-    p_values = [max(p_value(each.draws), least) for each in contrasts.values()]
+    least = [smallest_p(int(count)) for count in np.broadcast_to(documents, len(contrasts))]
+    p_values = [max(p_value(each.draws), floor) for each, floor in zip(contrasts.values(), least, strict=True)]
     levels = _holm_levels(p_values, 1 - confidence)
     rows = []
-    for contrast, level in zip(contrasts.values(), levels, strict=True):
-        found = interval(contrast, level if least <= level + ROUNDING else 0)
+    for contrast, level, floor in zip(contrasts.values(), levels, least, strict=True):
+        found = interval(contrast, level if floor <= level + ROUNDING else 0)
         excludes = found.low > 0 or found.high < 0
         rows.append({"difference": found.value, "low": found.low, "high": found.high, "excludes_zero": excludes})
     table = pd.DataFrame(rows, index=list(contrasts), columns=["difference", "low", "high", "excludes_zero"])

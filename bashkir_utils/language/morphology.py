@@ -159,7 +159,7 @@ def following(entry: Entry, tags: Sequence[str] = ()) -> tuple[str, ...]:
     """
     form, state = start(entry)
     for tag in tags:
-        step = next(_steps(entry, form, state, tag), None)
+        step = next(steps(entry, form, state, tag), None)
         if step is None:
             raise LanguageError(f"{entry.stem} ({entry.pos}) has no form {'+'.join(tags)}")
         form, state = step
@@ -193,7 +193,7 @@ def _fits(arc: Arc, form: Form) -> bool:
     return (not arc.after or form.text.endswith(arc.after)) and not (arc.unless and form.text.endswith(arc.unless))
 
 
-def _steps(entry: Entry, form: Form, state: str, tag: str | None = None) -> Iterator[tuple[Form, str]]:
+def steps(entry: Entry, form: Form, state: str, tag: str | None = None) -> Iterator[tuple[Form, str]]:
     """What the arcs with this tag lead to; a form of the entry's own comes before the rules."""
     for arc in ARCS[state]:
         if arc.tag == tag and _fits(arc, form):
@@ -212,7 +212,7 @@ def _walk(entry: Entry, tags: Sequence[str]) -> Form | str:
     """The form, or what is wrong with the tags."""
     form, state = start(entry)
     for place, tag in enumerate(tags):
-        step = next(_steps(entry, form, state, tag), None)
+        step = next(steps(entry, form, state, tag), None)
         if step is None:
             after = "+".join((entry.stem, *tags[:place]))
             return f"{tag} cannot follow {after} ({entry.pos}); {_listed(following(entry, tags[:place]))} can"

@@ -209,9 +209,7 @@ def smallest_p(documents: int) -> float:
     return min(1.0, 2.0 ** (1 - documents))
 
 
-def compare(
-    contrasts: Mapping[str, Contrast], confidence: float, documents: int | Sequence[int]
-) -> pd.DataFrame:
+def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int | Sequence[int]) -> pd.DataFrame:
     """A family of comparisons, corrected by Holm's method.
 
     Each interval has the level at which Holm's method tests that comparison: with m comparisons the smallest p-value is

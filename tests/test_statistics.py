@@ -215,6 +215,16 @@ def test_a_handful_of_documents_supports_no_claim_however_many_draws():
     assert np.isinf(few["high"]).all()
 
 
+def test_contrasts_may_come_from_different_numbers_of_documents():
+    clear = Contrast(1.0, np.ones(9999))
+    table = compare({"rare": clear, "frequent": clear}, 0.95, [6, 50])
+    assert table["p"].tolist() == [2**-5, 2 / 10_000]
+    assert table["excludes_zero"].tolist() == [True, True], "the second is held to 0.05 after the first"
+    three = compare({"rare": clear, "frequent": clear, "rarer": clear}, 0.95, [6, 50, 3])
+    assert three["excludes_zero"].tolist() == [False, True, False]
+    assert np.isinf(three["low"]).tolist() == [True, False, True]
+
+
 @given(st.integers(2, 12), st.integers(1, 5))
 def test_few_documents_leave_intervals_and_p_values_in_agreement(documents, size):
     draws = [np.repeat([-1.0, 1.0], [3 * i, 3999 - 3 * i]) for i in range(size)]

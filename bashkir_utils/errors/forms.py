@@ -22,8 +22,9 @@ Reader = Callable[[str], Sequence[Analysis]]
 PART, MORPHEME, CATEGORY = "part of speech", "stem or suffix", "kind of suffix"
 NOT_READ, AMBIGUOUS, NO_SUFFIX = "not read", "ambiguous", "no suffix"
 NAME_PARTS = frozenset({"name", "place"})
-LISTED_NAME, CAPITAL, OTHER_WORD = "name in the lexicon", "other word with a capital inside a sentence", "other word"
+LISTED_NAME, CAPITAL, OTHER_WORD = "name in the lexicon", "other capital inside a sentence", "other word"
 NUMBER, SIGN = "number", "sign"
+_CATEGORIES = (*SUFFIX_CATEGORIES, AMBIGUOUS)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Reading:
     part: str
     """Part of speech of the readings with as few suffixes as the first, ``AMBIGUOUS`` or ``NOT_READ``."""
     suffixes: tuple[tuple[int, str], ...]
-    """Where each suffix of the first reading begins (letters), and its category."""
+    """Where each suffix of the first reading begins (letters), and its category, or ``AMBIGUOUS``."""
     may_be_name: bool
     must_be_name: bool
 
@@ -51,12 +52,20 @@ def _reading(word: str, readings: Sequence[Analysis]) -> Reading:
     first = readings[0]
     parts = {one.entry.pos for one in readings if _added(one) == _added(first)}
     named = [one.entry.pos in NAME_PARTS for one in readings]
-    begins = zip(first.cuts, cut_tags(first), strict=True)
     return Reading(
         part=parts.pop() if len(parts) == 1 else AMBIGUOUS,
-        suffixes=tuple((cut, CATEGORY_OF[tag]) for cut, tag in begins if cut < len(word)),
+        suffixes=_suffixes([one for one in readings if one.cuts == first.cuts]),
         may_be_name=any(named),
         must_be_name=all(named),
+    )
+
+
+def _suffixes(readings: Sequence[Analysis]) -> tuple[tuple[int, str], ...]:
+    """Cuts of readings that agree on them, each with its category: бара's suffix may be a present or a converb."""
+    categories = [{CATEGORY_OF[tag] for tag in tags} for tags in zip(*map(cut_tags, readings), strict=True)]
+    return tuple(
+        (cut, found.pop() if len(found) == 1 else AMBIGUOUS)
+        for cut, found in zip(readings[0].cuts, categories, strict=True)
     )
 
 
@@ -77,10 +86,10 @@ def all_kinds(text: ReadText, counts: Mapping[str, int], reader: Reader | None) 
     readings = read_words(text, reader)
     return [
         *neutral_kinds(text, counts),
-        part_of_speech(text, readings),
-        stem_or_suffix(text, readings),
-        kind_of_suffix(text, readings),
         names_and_numbers(text, readings),
+        part_of_speech(text, readings),
+        kind_of_suffix(text, readings),
+        stem_or_suffix(text, readings),
     ]
 
 
@@ -105,14 +114,14 @@ def _word_label(reading: Reading) -> str:
 
 
 def kind_of_suffix(text: ReadText, readings: Mapping[str, Reading]) -> TextKind:
-    """By the category of the suffix; everything else is ``NO_SUFFIX``."""
-    return TextKind(CATEGORY, (NO_SUFFIX, *SUFFIX_CATEGORIES), _suffix_codes(text, readings))
+    """By the category of the suffix, ``AMBIGUOUS`` where readings with the same cuts disagree; else ``NO_SUFFIX``."""
+    return TextKind(CATEGORY, (NO_SUFFIX, *_CATEGORIES), _suffix_codes(text, readings))
 
 
 def _suffix_codes(text: ReadText, readings: Mapping[str, Reading]) -> np.ndarray:
     """Of each character: 0, or 1 + the place of its suffix's category."""
     codes = np.zeros(len(text.character_bytes), dtype=int)
-    place = {name: 1 + number for number, name in enumerate(SUFFIX_CATEGORIES)}
+    place = {name: 1 + number for number, name in enumerate(_CATEGORIES)}
     units = text.units[text.units["kind"] == UnitKind.WORD]
     for word, inner in zip(units["text"], units["inner"], strict=True):
         lowered = word.lower()

@@ -19,6 +19,7 @@ from .scored_text import ReadText, TokenScored, UnitKind, unit_bits
 
 MIN_COUNT, MIN_DOCUMENTS, FAMILY = 5, 6, 60
 OPEN = "open"
+_DIGITS = 9
 
 
 def place_gains(  # noqa: PLR0913
@@ -69,6 +70,8 @@ def _bits(scores: PlaceScores, rows: np.ndarray) -> np.ndarray:
 
 def _compared(value: np.ndarray, draws: np.ndarray, documents: np.ndarray, confidence: float) -> pd.DataFrame:
     """The table of ``statistics.compare``, its rows counted from 0; draws without the group are left out."""
+    # sums in another order differ in their last digits, which is no gain
+    draws = draws.round(_DIGITS)
     contrasts = {
         str(place): Contrast(float(one), draws[np.isfinite(draws[:, place]), place]) for place, one in enumerate(value)
     }
@@ -135,7 +138,9 @@ def _by_word(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Occurrences, and bits of both models, of the words to compare: one row a word, one column a document."""
     is_word = (text.units["kind"] == UnitKind.WORD).to_numpy()
-    units = text.units[is_word].assign(word=text.units["text"].str.lower(), first=bits[0][is_word], second=bits[1][is_word])
+    units = text.units[is_word].assign(
+        word=text.units["text"].str.lower(), first=bits[0][is_word], second=bits[1][is_word]
+    )
     known = units.groupby("word")["document"].agg(["size", "nunique"])
     often = known[(known["size"] >= MIN_COUNT) & (known["nunique"] >= MIN_DOCUMENTS)]
     chosen = often.sort_values("size", ascending=False, kind="stable").index[:family]

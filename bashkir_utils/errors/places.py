@@ -87,13 +87,16 @@ class PlaceScores:
     """Shape (rows, documents)."""
 
 
-# ------------------------------------------------------------------------------------------------------- kinds of places
+# ----------------------------------------------------------------------------------------------------- kinds of places
 
 
 def band_names(edges: Sequence[int]) -> tuple[str, ...]:
     """Names of the bands that begin at rising whole numbers: 0, 1–9, 10–99, 100 and more."""
-    closed = [f"{low:,}" if high - low == 1 else f"{low:,}–{high - 1:,}" for low, high in pairwise(edges)]
-    return (*closed, f"{edges[-1]:,} and more")
+    return (*(_span(low, high - 1) for low, high in pairwise(edges)), f"{edges[-1]:,} and more")
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
 
 
 def from_units(name: str, groups: Sequence[str], labels: Sequence[str], text: ReadText) -> TextKind:
@@ -114,8 +117,8 @@ def neutral_kinds(text: ReadText, counts: Mapping[str, int]) -> list[Kind]:
         genre(text),
         document_length(text),
         ContextKind(POSITION, CONTEXT_EDGES),
-        word_frequency(text, counts),
         first_letter(text),
+        word_frequency(text, counts),
     ]
 
 
@@ -135,7 +138,7 @@ def document_length(text: ReadText) -> TextKind:
     edges = np.quantile(sizes, np.arange(1, LENGTH_BANDS) / LENGTH_BANDS)
     _, codes = np.unique(np.searchsorted(edges, sizes, side="left"), return_inverse=True)
     members = [sizes[codes == band] for band in range(codes.max() + 1)]
-    groups = tuple(f"{each.min():,}–{each.max():,} bytes" for each in members)
+    groups = tuple(f"{_span(each.min(), each.max())} bytes" for each in members)
     return TextKind(LENGTH, groups, codes[text.document_of])
 
 
@@ -236,9 +239,7 @@ def place_draws(scores: PlaceScores, samples: int, seed: int = 0) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def place_table(
-    scores: PlaceScores, *, samples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> pd.DataFrame:
+def place_table(scores: PlaceScores, *, samples: int = 2000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Bits per byte of every group under every model.
 
     Returns:

@@ -1,10 +1,10 @@
 """Test text as characters and words, and the loss of tokens shared out over the characters that they cover.
 
-Tokenizers cut a text in different places, so the loss of a word, a suffix or a letter can only be compared after it was
-shared out. The rule: a token's loss is spread over the UTF-8 bytes of the characters that it covers. A character that no
-token covers (tokenizers leave out a space before a word) belongs to the next token, at a document's end to the last. A
-character that several tokens cover (bytes of one letter) counts for each of them with an equal part of its bytes. So the
-losses and bytes of any groups of characters or tokens sum to those of the text.
+Tokenizers cut a text in different places, so the loss of a word, a suffix or a letter can only be compared after it
+was shared out. The rule: a token's loss is spread over the UTF-8 bytes of the characters that it covers. A character
+that no token covers (tokenizers leave out a space before a word) belongs to the next token, at a document's end to the
+last. A character that several tokens cover (bytes of one letter) counts for each of them with an equal part of its
+bytes. So the losses and bytes of any groups of characters or tokens sum to those of the text.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ def read_documents(documents: pd.DataFrame, test: pd.DataFrame) -> ReadText:
     begins = np.cumsum([0, *map(len, texts)])
     rows = [row for place, text in enumerate(texts) for row in _units(place, text, int(begins[place]))]
     units = pd.DataFrame(rows, columns=["document", "start", "inner", "end", "text", "kind", "sentence_start"])
+    units = units.astype({"document": int, "start": int, "inner": int, "end": int, "sentence_start": bool})
     sizes = _character_bytes("".join(texts))
     bytes_ = np.bincount(np.repeat(np.arange(len(texts)), np.diff(begins)), weights=sizes, minlength=len(texts))
     return ReadText(
@@ -134,10 +135,11 @@ def _units(document: int, text: str, begin: int) -> Iterator[tuple[int, int, int
 
 
 def check_same_documents(scored: TokenScored, text: ReadText) -> None:
-    """
+    """Refuse an evaluation of other documents than those of the text.
+
     Raises:
-        RunError: the evaluation is of other documents than the text.
-    """  # noqa: D205
+        RunError: the documents differ.
+    """
     if scored.documents["id"].tolist() != text.documents["id"].tolist():
         raise RunError("the runs were not scored on the same documents; evaluate all with the same settings")
 

@@ -40,9 +40,11 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(columns: int = 1, *, width: float = 7.0, height: float = 3.6) -> tuple[Figure, list[Axes]]:
-    """A figure with ``columns`` axes side by side; sizes in inches. It is not registered with pyplot."""
+def new_figure(
+    columns: int = 1, *, rows: int = 1, width: float = 7.0, height: float = 3.6
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``columns`` axes side by side, row by row; sizes in inches. It is not registered with pyplot."""
     with styled():
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, columns, squeeze=False)[0]
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
     return figure, list(axes)

@@ -7,7 +7,7 @@ import pandas as pd
 from bashkir_utils.errors.scored_text import ReadText, read_documents
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MadeScores:
     """What ``errors`` asks of an evaluation."""
 

@@ -265,6 +265,14 @@ def test_groups_in_few_documents_have_no_interval():
     assert table.loc["number", ["low", "high"]].isna().all()
 
 
+def test_the_best_run_of_each_way():
+    made = {nats: made_scores(["аб"], [(0, 0, 2, nats)])[0] for nats in (1.0, 2.0, 3.0, math.nan)}
+    named = [("full", made[3.0]), ("lora", made[2.0]), ("full", made[1.0]), ("qlora", made[math.nan])]
+    assert places.best_of_each(named, 8) == {"full": made[1.0], "lora": made[2.0]}
+    assert list(places.best_of_each(named, 8)) == ["full", "lora"]
+    assert list(places.best_of_each(named, 1)) == ["full"]
+
+
 def test_other_documents_are_refused():
     scored, _ = made_scores(["аб"], [(0, 0, 2, 1.0)])
     _, other = made_scores(["аб", "в"], [])

@@ -37,13 +37,13 @@ def place_gains(  # noqa: PLR0913
     """
     _check_names(scores, first, second)
     pairs = _pairs(scores, first, second)
-    left, right = pairs["first"].to_numpy(), pairs["second"].to_numpy()
-    draws = place_draws(scores, max(samples, draws_needed(len(pairs), confidence)), seed)
-    value = _bits(scores, left) - _bits(scores, right)
-    difference = draws[:, left] - draws[:, right]
-    documents = ((scores.bytes[left] > 0) & (scores.bytes[right] > 0)).sum(axis=1)
+    left, right = (_chosen(scores, pairs[side].to_numpy()) for side in ("first", "second"))
+    needed = max(samples, draws_needed(len(pairs), confidence))
+    difference = place_draws(left, needed, seed) - place_draws(right, needed, seed)
+    value = _bits(left) - _bits(right)
+    documents = ((left.bytes > 0) & (right.bytes > 0)).sum(axis=1)
     compared = _compared(value, difference, documents, confidence)
-    whole = scores.bytes[left].sum(axis=1)
+    whole = left.bytes.sum(axis=1)
     table = pairs[["kind", "group"]].assign(
         documents=documents, share_of_bytes=whole / pd.Series(whole).groupby(pairs["kind"]).transform("sum")
     )
@@ -64,8 +64,12 @@ def _pairs(scores: PlaceScores, first: str, second: str) -> pd.DataFrame:
     return merged.rename(columns={"row_first": "first", "row_second": "second"})
 
 
-def _bits(scores: PlaceScores, rows: np.ndarray) -> np.ndarray:
-    return scores.nll[rows].sum(axis=1) / scores.bytes[rows].sum(axis=1) / np.log(2)
+def _chosen(scores: PlaceScores, rows: np.ndarray) -> PlaceScores:
+    return PlaceScores(scores.rows.iloc[rows], scores.nll[rows], scores.bytes[rows])
+
+
+def _bits(scores: PlaceScores) -> np.ndarray:
+    return scores.nll.sum(axis=1) / scores.bytes.sum(axis=1) / np.log(2)
 
 
 def _compared(value: np.ndarray, draws: np.ndarray, documents: np.ndarray, confidence: float) -> pd.DataFrame:

@@ -7,7 +7,7 @@ the groups of a kind sum to the text. Intervals come from drawing documents, the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -174,6 +174,19 @@ def first_letter(text: ReadText) -> TextKind:
 
 
 # --------------------------------------------------------------------------------------------------------------- scores
+
+
+def best_of_each(named: Iterable[tuple[str, TokenScored]], count: int) -> dict[str, TokenScored]:
+    """For each name the evaluation with the least loss, such as a way's best seed; the ``count`` best, best first.
+
+    All must be of the same documents. Those with a loss that is not finite are left out.
+    """
+    losses = [(float(one.tokens["nll"].to_numpy().sum()), name, one) for name, one in named]
+    ordered = sorted((each for each in losses if math.isfinite(each[0])), key=lambda each: each[0])
+    found: dict[str, TokenScored] = {}
+    for _, name, one in ordered:
+        found.setdefault(name, one)
+    return dict(list(found.items())[:count])
 
 
 def score_places(scored: Mapping[str, TokenScored], text: ReadText, kinds: Sequence[Kind]) -> PlaceScores:

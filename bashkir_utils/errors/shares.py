@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from ..statistics import Contrast, draw_weights, interval
 SAMPLES = 2000
 
 
-def shares(things: pd.DataFrame, column: str, values: Sequence[Hashable], confidence: float) -> pd.DataFrame:
+def shares(things: pd.DataFrame, column: str, values: Sequence[str | bool], confidence: float) -> pd.DataFrame:
     """Share of each model's things that have each value, with bootstrap intervals over prompts.
 
     Args:

@@ -95,7 +95,7 @@ def index_documents(documents: pd.DataFrame, max_characters: int = MAX_CHARACTER
     Raises:
         CorpusError: there is no document, or nothing may be searched.
     """
-    sizes = documents["text"].str.len()
+    sizes = documents["text"].map(len).astype(int)
     kept = documents[(sizes.cumsum() - sizes) < max_characters]
     if kept.empty:
         raise CorpusError("nothing to search for copies: give training documents and a limit above 0")

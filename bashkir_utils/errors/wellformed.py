@@ -6,7 +6,8 @@
 4. *in the training text*: the training text has it, whatever its case;
 5. *read by the analyser*: the lexicon and the rules give it;
 6. *form of an attested stem*: the rules give it from a word of the training text that the lexicon cannot read;
-7. *wrong suffix*: a suffix in another shape would make it one of the two before (``language.misfits``, by kind);
+7. *wrong suffix*: a suffix in another shape would make it one of the two before (``language.misfits``, by kind). So is
+   a word in 5 or 6 only as a verb made of a noun (китаплар), if what it would be in another shape is attested;
 8. *invented stem*: it has an ending that the rules allow, on a stem that nobody knows;
 9. *unread*: none of these. Names, rare stems and Russian words that the training text lacks are here too.
 
@@ -25,7 +26,16 @@ from functools import cached_property
 import pandas as pd
 
 from ..language import ALPHABET, analyse
-from ..language.misfits import KINDS, doubtful, ending, is_form, misfit, mixes_vowels, unlisted_entries
+from ..language.misfits import (
+    KINDS,
+    VERBS_OF_NOUNS,
+    doubtful,
+    ending,
+    is_form,
+    misfit,
+    mixes_vowels,
+    unlisted_entries,
+)
 from ..language.morphology import MAX_WORD_LETTERS
 from .shares import shares
 
@@ -91,23 +101,17 @@ class Vocabulary:
         return self._by_rules(word)
 
     def _by_rules(self, word: str) -> Verdict:
-        if analyse(word):
-            return self._of_read(word)
-        if "-" in word:
+        if not analyse(word) and "-" in word:
             return max(map(self.judge, word.split("-")), key=lambda verdict: CLASSES.index(verdict.name))
         unlisted = unlisted_entries(word, self.stems)
-        if is_form(word, unlisted):
-            return Verdict(REGULAR)
-        if found := misfit(word, unlisted):
+        if not doubtful(word) or is_form(word, unlisted, without=VERBS_OF_NOUNS):
+            return Verdict(READ if analyse(word) else REGULAR)
+        accepted = READ if analyse(word) else REGULAR if is_form(word, unlisted) else None
+        found = misfit(word, unlisted)
+        # what only a verb made of a noun can explain is taken for a wrong form of a word that is attested
+        if found and (accepted is None or found.right in self.counts):
             return Verdict(WRONG, found.kind, found.right)
-        return Verdict(INVENTED if ending(word) else UNREAD)
-
-    def _of_read(self, word: str) -> Verdict:
-        """A word that has only far-fetched readings may be a wrong form of one that the training text has."""
-        found = misfit(word) if doubtful(word) else None
-        if found and found.right in self.counts:
-            return Verdict(WRONG, found.kind, found.right)
-        return Verdict(READ)
+        return Verdict(accepted or (INVENTED if ending(word) else UNREAD))
 
 
 def own_words(prompt: str, continuation: str, *, ended: bool) -> list[str]:

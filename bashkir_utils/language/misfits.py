@@ -94,10 +94,12 @@ def _variants(stem: str) -> Iterator[Entry]:
             yield replace(entry, front=harmony, rounded=rounded)
 
 
-def is_form(word: str, entries: Iterable[Entry]) -> bool:
-    """Whether the rules give ``word`` (in lower case) as a form of one of the entries."""
+def is_form(word: str, entries: Iterable[Entry], *, without: frozenset[str] = frozenset()) -> bool:
+    """Whether the rules give ``word`` (in lower case) as a form of an entry, by no suffix in ``without``."""
     return any(
-        form.text == word for entry in entries for _, form in walk(entry, word, lambda longer: longer.begins(word))
+        form.text == word and without.isdisjoint(tags)
+        for entry in entries
+        for tags, form in walk(entry, word, lambda longer: longer.begins(word))
     )
 
 
@@ -117,7 +119,7 @@ def ending(word: str) -> str | None:
 
 
 def doubtful(word: str) -> bool:
-    """Whether all readings of a word make a verb of a noun: китаплар, "they bookify", is a wrong plural of китап."""
+    """Whether a word has no reading but as a verb made of a noun: китаплар is a wrong plural, not "they bookify"."""
     return all(not VERBS_OF_NOUNS.isdisjoint(one.tags) for one in analyse(word))
 
 
@@ -128,10 +130,10 @@ def misfit(word: str, unlisted: Iterable[Entry] = ()) -> Misfit | None:
     the fewest wrong letters is given, then the one with the longest stem.
 
     Args:
-        word: in lower case, without a reading.
+        word: in lower case; one with a reading that is not :func:`doubtful` is no misfit.
         unlisted: entries beside those of the lexicon, as :func:`unlisted_entries` gives them.
     """
-    if len(word) > MAX_WORD_LETTERS:
+    if len(word) > MAX_WORD_LETTERS or not doubtful(word):
         return None
     known = [entry for entry in candidates(word) if len(entry.stem) >= MIN_STEM and not entry.tags]
     # an unlisted word that ends like a possessed one takes the cases of either

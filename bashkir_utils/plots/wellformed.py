@@ -40,7 +40,7 @@ COPY_PANELS: Mapping[str, str] = MappingProxyType(
 
 
 def class_bars(shares: pd.DataFrame, title: str) -> Figure:
-    """Stacked bars of the classes of each model's words (``errors.wellformed.class_shares``), well-formed ones first."""
+    """Stacked bars of the classes of each model's words (``errors.wellformed.class_shares``), good ones first."""
     table = shares.pivot_table(index="model", columns="class", values="share", sort=False)
     figure, (axes,) = new_figure(width=9.0, height=1.7 + 0.42 * len(table))
     left = np.zeros(len(table))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -19,6 +19,7 @@ from .phonology import (
     has_vowel,
     is_front,
     simplify_final,
+    sounds,
     voice_final,
 )
 
@@ -123,8 +124,7 @@ def analyse(word: str) -> tuple[Analysis, ...]:
         return ()
     found = {
         Analysis(entry, (*entry.tags, *tags), form.cuts): None
-        for end in range(1, len(word) + 1)
-        for entry in _kernels().get(word[:end], ())
+        for entry in candidates(word)
         for tags, form in _readings(entry, word)
     }
     if not found and "-" in word.strip("-"):
@@ -245,19 +245,47 @@ def _common_prefix(words: Sequence[str]) -> str:
 
 
 def _readings(entry: Entry, word: str) -> Iterator[tuple[tuple[str, ...], Form]]:
+    if not (start(entry)[0].begins(word) or entry.forms):
+        return
+    for tags, form in walk(entry, word, lambda longer: longer.begins(word)):
+        if form.text == word:
+            yield tags, form
+
+
+def walk(
+    entry: Entry, word: str, promising: Callable[[Form], bool], arcs: Mapping[str, Sequence[Arc]] = ARCS
+) -> Iterator[tuple[tuple[str, ...], Form]]:
+    """Tags and forms of the whole words on the way from an entry to ``word``.
+
+    A suffix is tried if its first letter, or one that alternates with it, stands in ``word`` where the suffix would
+    begin, and is kept if ``promising`` holds of the form with it.
+    """
+    heard = sounds(word)
     form, state = start(entry)
     waiting: list[tuple[tuple[str, ...], Form, str]] = [((), form, state)]
-    if not (form.begins(word) or entry.forms):
-        return
     while waiting:
         tags, form, state = waiting.pop()
-        if form.text == word and state not in UNFINISHED:
+        if state not in UNFINISHED:
             yield tags, form
-        for arc in ARCS[state]:
-            if _fits(arc, form):
+        for arc in arcs[state]:
+            if (_may_begin(arc.pattern, form, heard) or arc.tag in entry.forms) and _fits(arc, form):
                 longer, after = follow(entry, form, arc)
-                if longer.begins(word):
+                if promising(longer):
                     waiting.append(((*tags, arc.tag), longer, after))
+
+
+def _may_begin(pattern: str, form: Form, heard: str) -> bool:
+    """A quick first look that most fail; a suffix may begin in the stem's last letters (власть, властар)."""
+    shape = alternative(form.text, pattern)
+    end = max(len(form.text), len(form.oblique or ""))
+    near = heard[max(len(form.text) - 2, 0) : end + 1]
+    return not shape or sounds(shape[0]) in near or (shape[0] in "йA" and "я" in near)
+
+
+def candidates(word: str) -> Iterator[Entry]:
+    """Entries, in lower case, that ``word`` may come of: it begins with the part of them that no suffix changes."""
+    for end in range(1, len(word) + 1):
+        yield from _kernels().get(word[:end], ())
 
 
 def _by_parts(word: str) -> tuple[Analysis, ...]:

@@ -20,6 +20,14 @@ GLIDES = frozenset("йуүи")
 VOICELESS = frozenset("пткҡсҫшщхһфцчбвгд")
 """With б, в, г, д, which end only loans and are pronounced without voice there: клубтар, заводтар."""
 VOICED_BEFORE_VOWEL = {"п": "б", "к": "г", "ҡ": "ғ"}
+VOWELS = BACK_VOWELS | FRONT_VOWELS
+_FULL_VOWELS = VOWELS - GLIDES
+_SOUNDS = str.maketrans("әеоөэүкгғлнтҙб" + "AIKGULN", "аыыыыуҡҡҡддддп" + "аыҡҡудд")
+
+
+def sounds(word: str) -> str:
+    """A word or a pattern with one letter for all that alternate: а ә, ы е о ө, у ү, ҡ к ғ г, л н д т ҙ, п б."""
+    return word.translate(_SOUNDS)
 
 
 def is_front(stem: str) -> bool:
@@ -36,12 +44,12 @@ def is_rounded(stem: str) -> bool:
 
 def count_vowels(stem: str) -> int:
     """Vowel letters, which are as many as syllables but for у and ү that glide."""
-    return sum(letter in BACK_VOWELS | FRONT_VOWELS for letter in stem)
+    return sum(letter in VOWELS for letter in stem)
 
 
 def ends_in_vowel(stem: str) -> bool:
     """Whether the stem ends in a full vowel; у, ү and и close a syllable as glides, so they do not count."""
-    return stem[-1:].lower() in (BACK_VOWELS | FRONT_VOWELS) - GLIDES
+    return stem[-1:].lower() in _FULL_VOWELS
 
 
 def has_vowel(pattern: str) -> bool:
@@ -94,7 +102,7 @@ def voice_final(stem: str) -> str:
 
 
 def _last_vowel(stem: str) -> str:
-    return next((letter for letter in reversed(stem.lower()) if letter in BACK_VOWELS | FRONT_VOWELS), "")
+    return next((letter for letter in reversed(stem.lower()) if letter in VOWELS), "")
 
 
 def _letter(letter: str, before: str, front: bool, rounded: bool) -> str:

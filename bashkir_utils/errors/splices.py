@@ -54,6 +54,9 @@ def _text(
 def detection(sentences: Sequence[LabelledSentence], target: str, confidence: float) -> pd.DataFrame:
     """What is found of switches out of ``target`` in texts spliced from sentences that no identifier was fitted to.
 
+    Texts of one fold share sentences, so the intervals are somewhat too narrow. ``WINDOW``, ``RUN`` and ``SURE`` were
+    chosen with the same sentences in view, which flatters the result a little.
+
     Returns:
         by language that is switched into, the first row for texts without a switch: texts, found (share in which a
         switch is found; in the first row these are false alarms), low, high (Wilson), language_right (share of those

@@ -49,6 +49,15 @@ def test_it_says_which_languages_it_knows():
     assert not identify.knows("xx")
 
 
+def test_probabilities_of_all_labels():
+    found = identify.probabilities("Беҙ бөгөн урманға барҙыҡ,\nкис менән генә ҡайттыҡ.")
+    assert sum(found.values()) == pytest.approx(1, abs=0.01)
+    assert next(iter(found)) == "ba" == max(found, key=found.get)
+    assert len(found) > 5
+    assert found["ba"] == pytest.approx(identify.identify("Беҙ бөгөн урманға барҙыҡ, кис менән генә ҡайттыҡ.")[1])
+    assert identify.probabilities("12 !") == {}
+
+
 def test_confusion_counts_texts_by_true_language_and_label():
     sentence = PARALLEL[0]
     table = confusion(

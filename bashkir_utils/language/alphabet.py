@@ -7,3 +7,6 @@ ALPHABET: tuple[str, ...] = tuple("абвгғдҙеёжзийкҡлмнңоөп�
 
 BASHKIR_LETTERS: frozenset[str] = frozenset("әөүғҡңҙҫһ")
 """The nine letters that the Russian alphabet lacks."""
+
+TATAR_LETTERS: frozenset[str] = frozenset("әөүңһҗ")
+"""The six letters of Tatar that the Russian alphabet lacks; all but җ are Bashkir as well."""

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import pandas as pd
 
 from . import errors
+from .corpus import Corpus
+from .corpus.attestation import word_counts
 from .errors.agreement import Want, choices, correlations
+from .errors.memorisation import CopyIndex, index_documents, memorised
+from .errors.wellformed import Vocabulary, judge_words, shares_by_continuation
 from .pairs_report import OVERALL
 from .report import StudyReport, diverged
 
+SEARCHED_CHARACTERS = 2_000_000
+"""Of training text that are searched for copies unless the caller says otherwise: some seconds."""
+COPIED = ("longest_words", "longest_characters", "copied_words", "copied_characters")
 WANTS = (
     Want("text in the target language", "in_language", True),
+    Want("text that stays in the target language", "switched", False),
+    Want("words that are words", "well_formed", True),
+    Want("suffixes in the right shape", "wrong_suffix", False),
+    Want("no invented stems", "invented_stem", False),
+    Want("text of its own, not copied", "copied_characters", False),
     Want("text that does not repeat itself", "rep_4", False),
     Want("text that falls into no loop", "loop_share", False),
     Want("no letters that Bashkir lacks", "non_bashkir_letters", False),
@@ -25,6 +38,12 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "bits_per_byte": "bits per byte",
         "pairs": "minimal pairs right",
         "in_language": "share in the target language",
+        "switched": "share that leaves the language",
+        "well_formed": "well-formed words",
+        "wrong_suffix": "wrong suffixes",
+        "invented_stem": "invented stems",
+        "longest_words": "longest copied run, words",
+        "copied_characters": "copied runs of 20 characters",
         "rep_4": "repeated 4-grams (rep-4)",
         "loop_share": "share in loops",
         "non_bashkir_letters": "share of letters that are not Bashkir",
@@ -35,23 +54,61 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """Columns of :func:`run_table` in words."""
 
 
-def measured(report: StudyReport, continuations: pd.DataFrame, language: str | None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Evidence:
+    """What continuations are held against: the language they should be in, its words, and the training text."""
+
+    language: str | None
+    """ISO 639-1; None where any language will do."""
+    vocabulary: Vocabulary
+    index: CopyIndex
+
+
+def evidence(corpus: Corpus, max_characters: int = SEARCHED_CHARACTERS) -> Evidence:
+    """The evidence that a corpus gives; ``max_characters`` of its training text are searched for copies."""
+    train = corpus.split("train")
+    vocabulary = Vocabulary(word_counts(train["text"]), bashkir=corpus.language == "ba")
+    return Evidence(corpus.language, vocabulary, index_documents(train, max_characters))
+
+
+def measured(report: StudyReport, continuations: pd.DataFrame, held_against: Evidence) -> pd.DataFrame:
     """Every continuation with its measures and with the run and the way of adaptation that it comes from.
 
     Args:
         report: of the runs that wrote them.
         continuations: as ``report.continuations`` gives them; ``model`` is the run's label.
-        language: ISO 639-1 of the language that is wanted; None leaves ``in_language`` out.
+        held_against: of the same corpus.
 
     Returns:
-        the rows of ``continuations`` with the columns of ``errors.measure`` and in_language, run_id and way.
+        the rows of ``continuations`` with run_id and way; the columns of ``errors.measure``; in_language (share of
+        words) and switched, at and into of ``errors.follow``, or, where the calibrated identifier has no class for the
+        language, in_language by sentence alone, and nothing of these for None; those of
+        ``wellformed.shares_by_continuation``; and longest_words, longest_characters, copied_words and copied_characters
+        of ``errors.memorisation``.
     """
     run_ids = {label: run_id for run_id, label in report.labels.items()}
-    table = errors.measure(continuations)
-    if language is not None:
-        table["in_language"] = errors.share_in(table["continuation"].tolist(), language)
-    return table.assign(
+    table = errors.measure(continuations.reset_index(drop=True))
+    table = table.assign(
         run_id=table["model"].map(run_ids), way=[report.arms[run_ids[label]] for label in table["model"]]
+    )
+    table = _with_language(table, held_against.language)
+    words = judge_words(table, held_against.vocabulary)
+    copied = memorised(table, held_against.index)[list(COPIED)]
+    return table.join(shares_by_continuation(words, len(table))).join(copied)
+
+
+def _with_language(table: pd.DataFrame, language: str | None) -> pd.DataFrame:
+    if language is None:
+        return table
+    followed = errors.follow(table, language)
+    if followed is None:
+        return table.assign(in_language=errors.share_in(table["continuation"].tolist(), language))
+    return table.assign(
+        in_language=followed[language] / followed["words"].where(followed["words"] > 0),
+        switched=followed["switched"].astype(float),
+        words=followed["words"],
+        at=followed["at"],
+        into=followed["into"],
     )
 
 

@@ -135,15 +135,16 @@ def judge_words(continuations: pd.DataFrame, vocabulary: Vocabulary) -> pd.DataF
         vocabulary: what is known.
 
     Returns:
-        one row a word: model, prompt, word (in lower case), class, kind and right (of wrong suffixes; else None), mixed
-        (it mixes front and back vowels: ``language.misfits.mixes_vowels``; False where Bashkir's rules do not apply).
+        one row a word: model, prompt, continuation (number of its row, from 0), word (in lower case), class, kind and
+        right (of wrong suffixes; else None), mixed (it mixes front and back vowels: ``language.misfits.mixes_vowels``;
+        False where Bashkir's rules do not apply).
     """
     rows = [
-        (row.model, row.prompt, word.lower())
-        for row in continuations.itertuples()
+        (row.model, row.prompt, place, word.lower())
+        for place, row in enumerate(continuations.itertuples())
         for word in own_words(str(row.prompt), str(row.continuation), ended=bool(row.ended))
     ]
-    table = pd.DataFrame(rows, columns=["model", "prompt", "word"])
+    table = pd.DataFrame(rows, columns=["model", "prompt", "continuation", "word"])
     verdicts = {word: vocabulary.judge(word) for word in table["word"].unique()}
     found = [verdicts[word] for word in table["word"]]
     table["class"] = [verdict.name for verdict in found]
@@ -151,6 +152,23 @@ def judge_words(continuations: pd.DataFrame, vocabulary: Vocabulary) -> pd.DataF
     table["right"] = pd.Series([verdict.right for verdict in found], index=table.index, dtype=object)
     table["mixed"] = [vocabulary.bashkir and mixes_vowels(word) for word in table["word"]]
     return table
+
+
+def shares_by_continuation(words: pd.DataFrame, continuations: int) -> pd.DataFrame:
+    """Shares of the words of each continuation: well_formed, wrong_suffix and invented_stem; NaN without words.
+
+    Args:
+        words: of :func:`judge_words`.
+        continuations: how many there were.
+    """
+    marks = pd.DataFrame(
+        {
+            "well_formed": words["class"].isin(WELL_FORMED),
+            "wrong_suffix": words["class"] == WRONG,
+            "invented_stem": words["class"] == INVENTED,
+        }
+    )
+    return marks.groupby(words["continuation"]).mean().reindex(range(continuations)).rename_axis(None)
 
 
 def class_shares(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

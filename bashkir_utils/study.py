@@ -5,6 +5,7 @@ Everything here is data. A :class:`Study` says what is asked for; the modules af
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -96,6 +97,20 @@ class MethodSpec(Specification):
 ZERO_SHOT = MethodSpec(name="zero_shot", kind="zero_shot")
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How one optimiser step is cut: blocks at a time, times, and whether activations are computed again."""
+
+    micro_batch: int
+    accumulation: int
+    checkpointing: bool
+
+    @property
+    def effective_batch(self) -> int:
+        """Blocks in one optimiser step."""
+        return self.micro_batch * self.accumulation
+
+
 class TrainingSpec(Specification):
     """Budget and optimisation, the same for every method of a study."""
 
@@ -121,6 +136,11 @@ class TrainingSpec(Specification):
         if (self.tokens is None) == (self.epochs is None):
             raise ValueError("give exactly one of tokens and epochs")
         return self
+
+    @property
+    def layout(self) -> Layout:
+        """How the profile cuts a step; any other of the same effective batch gives the same gradient."""
+        return Layout(self.batch_size, self.gradient_accumulation, self.gradient_checkpointing)
 
 
 class EvaluationSpec(Specification):

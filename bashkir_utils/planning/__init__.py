@@ -3,11 +3,11 @@
 The formulas are stated in the book's page "Planning" (``book/planning.md``) and held to measured peaks by the tests.
 """
 
+from ..study import Layout
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
 from .measure import CASES, Case, Measurement, describe, estimated_peak, measure_case, read_measurements, record
 from .memory import (
     NF4_BYTES,
-    Layout,
     Memory,
     Step,
     activation_bytes,
@@ -26,8 +26,6 @@ from .plan import (
     machine_for,
     plan_study,
     plan_table,
-    training_layout,
-    with_layout,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
 
@@ -66,9 +64,7 @@ __all__ = [
     "shape_of",
     "training_bytes",
     "training_flops",
-    "training_layout",
     "training_memory",
     "training_tokens",
     "weight_bytes",
-    "with_layout",
 ]

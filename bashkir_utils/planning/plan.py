@@ -10,10 +10,10 @@ import psutil
 
 from ..adapt import bfloat16_hardware, precision_on
 from ..exceptions import PlanError
-from ..study import RunSpec, Study, TrainingSpec
+from ..study import Layout, RunSpec, Study
 from ..workspace import Workspace
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
-from .memory import Layout, Memory, Step, scoring_memory, training_memory
+from .memory import Memory, Step, scoring_memory, training_memory
 from .shapes import Shape, shape_of
 
 GIGABYTE = 1e9
@@ -88,27 +88,6 @@ def machine_for(
     assumed = GPU_TFLOPS if gpu else CPU_TFLOPS
     bfloat16 = gpu or bfloat16_hardware()[0]
     return Machine(memory, gpu, bfloat16, assumed if tflops is None else tflops, tokens_per_second)
-
-
-def training_layout(training: TrainingSpec) -> Layout:
-    """The layout that a profile names."""
-    return Layout(training.batch_size, training.gradient_accumulation, training.gradient_checkpointing)
-
-
-def with_layout(training: TrainingSpec, layout: Layout) -> TrainingSpec:
-    """The same training cut otherwise.
-
-    Raises:
-        PlanError: the effective batch would change.
-    """
-    if layout.effective_batch != training_layout(training).effective_batch:
-        raise PlanError(f"{layout.effective_batch} blocks a step are not the profile's {training.batch_size}")
-    changes = {
-        "batch_size": layout.micro_batch,
-        "gradient_accumulation": layout.accumulation,
-        "gradient_checkpointing": layout.checkpointing,
-    }
-    return training.model_copy(update=changes)
 
 
 def layouts(effective_batch: int, block_length: int) -> list[Layout]:
@@ -216,7 +195,7 @@ def step_of(cell: RunSpec, study: Study, shape: Shape, machine: Machine) -> Step
         method=cell.method,
         precision=precision,
         block_length=training.block_length if training else evaluation.window,
-        layout=training_layout(training) if training else Layout(evaluation.batch_size, 1, False),
+        layout=training.layout if training else Layout(evaluation.batch_size, 1, False),
         gpu=machine.gpu,
     )
 

@@ -22,10 +22,12 @@ from .plan import (
     Machine,
     choose_layout,
     describe_plan,
+    fitting_layout,
     layouts,
     machine_for,
     plan_study,
     plan_table,
+    step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
 
@@ -50,6 +52,7 @@ __all__ = [
     "describe",
     "describe_plan",
     "estimated_peak",
+    "fitting_layout",
     "forward_flops",
     "hours",
     "layouts",
@@ -62,6 +65,7 @@ __all__ = [
     "scoring_memory",
     "shape_from_configuration",
     "shape_of",
+    "step_of",
     "training_bytes",
     "training_flops",
     "training_memory",

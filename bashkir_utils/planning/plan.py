@@ -9,8 +9,9 @@ import pandas as pd
 import psutil
 
 from ..adapt import bfloat16_hardware, precision_on
-from ..exceptions import PlanError
+from ..exceptions import MemoryLimitError, PlanError
 from ..study import Layout, RunSpec, Study
+from ..training import layout_line
 from ..workspace import Workspace
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
 from .memory import Memory, Step, scoring_memory, training_memory
@@ -114,6 +115,33 @@ def choose_layout(step: Step, machine: Machine) -> tuple[Layout, Memory, bool]:
     return way, memory, False
 
 
+def fitting_layout(cell: RunSpec, study: Study, machine: Machine, workspace: Workspace) -> Layout | None:
+    """The layout to train a cell in on that machine, of the profile's effective batch; None where nothing is trained.
+
+    Raises:
+        MemoryLimitError: the cell fits in none; the message says by how much.
+        ModelError: a model whose shape is not known here.
+    """
+    step = step_of(cell, study, shape_of(cell.model, workspace), machine)
+    layout, memory, fits = _fitted(step, cell, machine)
+    if not fits:
+        way = f" ({layout_line(layout)})" if cell.training else ""
+        raise MemoryLimitError(
+            f"not started: it needs {memory.peak / GIGABYTE:.2f} GB at least{way}, "
+            f"{(memory.peak - machine.usable_bytes) / GIGABYTE:.2f} GB more than the "
+            f"{machine.usable_bytes / GIGABYTE:.2f} GB that a cell may fill of {machine.memory_bytes / GIGABYTE:.2f} GB"
+        )
+    return layout if cell.training else None
+
+
+def _fitted(step: Step, cell: RunSpec, machine: Machine) -> tuple[Layout, Memory, bool]:
+    """Layout and memory of a cell and whether it fits; what is only scored is scored as its profile says."""
+    if cell.training is not None:
+        return choose_layout(step, machine)
+    memory = scoring_memory(step)
+    return step.layout, memory, memory.peak <= machine.usable_bytes
+
+
 def plan_study(
     study: Study,
     machine: Machine,
@@ -160,13 +188,11 @@ class _Text:
 
 def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: RunSpec) -> CellPlan:
     step = step_of(cell, study, shape, machine)
+    layout, memory, fits = _fitted(step, cell, machine)
     if cell.training is None:
-        layout, memory = step.layout, scoring_memory(step)
-        fits = memory.peak <= machine.usable_bytes
         tokens = study.evaluation.max_bytes / text.token_bytes if text.token_bytes else None
         seconds = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
     else:
-        layout, memory, fits = choose_layout(step, machine)
         tokens = training_tokens(cell.training, text.text_bytes, text.token_bytes)
         seconds = None if tokens is None else _training_hours(_recut(step, layout), machine, tokens)
     return CellPlan(

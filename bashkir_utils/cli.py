@@ -261,32 +261,42 @@ def record(
     profile: ProfileOption = "study",
     corpus: CorpusOption = None,
     remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
+    complete: Annotated[bool, typer.Option("--complete", help="First score what is not scored: hours.")] = False,
 ) -> None:
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
+    A study may be recorded while it grows: what is in the store is written, and what is missing is named.
     Example: bashkir record --profile study --corpus texts.zip
     """
+    from . import forgetting_report, pairs_report
     from .failures import find
-    from .forgetting_report import collect_held_out
-    from .pairs_report import collect_pairs
+    from .minimal_pairs import asks_for_pairs
     from .report import record_study
     from .runs import evaluate as score
-    from .runs import load_run
+    from .runs import is_complete, is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
-    stored = {path.name for path in workspace.runs.glob("*") if path.is_dir()}
     cells = study.cells(text.fingerprint)
-    found = [load_run(cell.run_id, workspace) for cell in cells if cell.run_id in stored]
-    missing = {cell: find(cell.run_id, workspace) for cell in cells if cell.run_id not in stored}
+    stored = [load_run(cell.run_id, workspace) for cell in cells if is_stored(cell.run_id, workspace)]
+    missing = {cell: find(cell.run_id, workspace) for cell in cells if not is_stored(cell.run_id, workspace)}
     failed = [(cell, failure) for cell, failure in missing.items() if failure is not None]
+    found = [each for each in stored if complete or is_complete(each.spec, study.evaluation, None, workspace)]
     if not found:
-        raise RunError(f"no run of profile {profile} on this corpus is finished; start with `bashkir run`")
+        raise RunError(f"no run of profile {profile} on this corpus is finished and scored; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    pairs = collect_pairs(study, text, found, workspace)
-    other = collect_held_out(study, found, workspace)
-    record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
-    print(f"{len(found)} runs recorded in {folder}" + (f", {len(failed)} that failed" if failed else ""))
+    collect_pairs = pairs_report.collect_pairs if complete else pairs_report.stored_pairs
+    collect_held_out = forgetting_report.collect_held_out if complete else forgetting_report.stored_held_out
+    pairs, other = collect_pairs(study, text, found, workspace), collect_held_out(study, found, workspace)
+    report = record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    with_pairs = asks_for_pairs(text, study.minimal_pairs)
+    lacking = {
+        "that failed": len(failed),
+        "not scored yet and left out": len(stored) - len(found),
+        "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
+        "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
+    }
+    print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .exceptions import BashkirError, LanguageError, RunError, SweepError
+from .exceptions import BashkirError, LanguageError, PlanError, RunError, SweepError
 from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
@@ -346,6 +346,9 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,
     measure: Annotated[str | None, typer.Option(help="Measure reference cases here into this JSON file.")] = None,
+    write_expected: Annotated[
+        bool, typer.Option("--write-expected", help="Compute `expected` in the profile again, for its machines.")
+    ] = False,
 ) -> None:
     """Show what fits before anything is downloaded: memory, layout and hours of every cell.
 
@@ -355,6 +358,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
 
     if measure is not None:
         planning.record(planning.CASES, Path(measure), Workspace.find())
+        return
+    if write_expected:
+        if (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6 or everything:
+            raise PlanError("--write-expected takes its machines and models from the profile: leave the others out")
+        print(f"expected memory and hours written to {planning.write_expected(profile, Workspace.find())}")
         return
     study = load_study(profile)
     machine = planning.machine_for(

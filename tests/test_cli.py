@@ -132,6 +132,14 @@ BAD = {
     ),
     "negative memory": (lambda t: ["plan", "--gpu-memory", "-4"], "memory must be a number above 0, not -4"),
     "memory that is no number": (lambda t: ["plan", "--memory", "nan"], "memory must be a number above 0"),
+    "machines beside those of the profile": (
+        lambda t: ["plan", "-p", "paper", "--gpu-memory", "24", "--write-expected"],
+        "takes its machines and models from the profile",
+    ),
+    "no machine to expect on": (
+        lambda t: ["plan", "-p", profile(t), "--write-expected"],
+        "names no machine",
+    ),
     "no speed": (lambda t: ["plan", "--gpu-memory", "24", "--tflops", "0"], "tflops must be a number above 0"),
     "two memories": (lambda t: ["plan", "--gpu-memory", "24", "--memory", "8"], "not both"),
     "text of no size": (lambda t: ["plan", "--corpus-megabytes", "0"], "megabytes of text must be"),

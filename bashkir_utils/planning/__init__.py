@@ -5,6 +5,7 @@ The formulas are stated in the book's page "Planning" (``book/planning.md``) and
 
 from ..study import Layout
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
+from .expected import expected, write_expected
 from .measure import CASES, Case, Measurement, describe, estimated_peak, measure_case, read_measurements, record
 from .memory import (
     NF4_BYTES,
@@ -52,6 +53,7 @@ __all__ = [
     "describe",
     "describe_plan",
     "estimated_peak",
+    "expected",
     "fitting_layout",
     "forward_flops",
     "hours",
@@ -71,4 +73,5 @@ __all__ = [
     "training_memory",
     "training_tokens",
     "weight_bytes",
+    "write_expected",
 ]

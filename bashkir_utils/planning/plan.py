@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ BUSY_TOKENS = 1024
 """Smaller micro batches leave a processor or a GPU waiting, so recomputation is chosen before them."""
 GPU_TFLOPS, CPU_TFLOPS = 50.0, 0.3
 """Assumptions: operations sustained by one recent GPU in bfloat16, and by two cores; `--tflops` replaces them."""
+
+
+_bytes_per_token = functools.cache(bytes_per_token)
+"""Several models and machines share a tokenizer, and measuring it takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ def plan_study(
     plans = []
     for name in names:
         shape = shape_of(study.model(name), workspace)
-        text = _Text(known_bytes, bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
+        text = _Text(known_bytes, _bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
         cells = [cell for cell in study.model_cells("", name) if _first(cell, study)]
         plans += [_plan_cell(study, shape, machine, text, cell) for cell in cells]
     return plans

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .exceptions import BashkirError, LanguageError, RunError, SweepError
+from .exceptions import BashkirError, LanguageError, PlanError, RunError, SweepError
 from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .evaluation import Interval
     from .language.pairs import MinimalPair
     from .minimal_pairs import StudyPairs
+    from .planning import Machine
     from .runs import Evaluation, Run
     from .sweep import Outcome, Resources
 
@@ -43,6 +44,13 @@ CorpusOption = Annotated[
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", help="A model of the profile; its first by default.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="A seed; the profile's first by default.")]
+GpuMemoryOption = Annotated[
+    float | None,
+    typer.Option("--gpu-memory", help="GB that a cell has on its GPU: its steps are cut so that they fit, same batch."),
+]
+MemoryOption = Annotated[
+    float | None, typer.Option("--memory", help="The same for training on a processor: GB of main memory.")
+]
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method of the profile, or zero_shot.")]
 
 
@@ -79,15 +87,22 @@ def build(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
 
 
 @app.command()
-def run(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
+def run(
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    gpu_memory: GpuMemoryOption = None,
+    memory: MemoryOption = None,
+) -> None:
     """Train and score every cell of a study that is not in the store yet, without notebooks.
 
     A cell that fails is named and the others go on. Example: bashkir run --profile study --corpus texts.zip
     """
     from .sweep import everything, run_here
 
+    machine = _machine(gpu_memory, memory)
     study, text, workspace = _prepare(profile, corpus)
-    _check(_follow(run_here(everything(study, text, workspace), text)), len(study.cells(text.fingerprint)))
+    planned = everything(study, text, workspace, machine)
+    _check(_follow(run_here(planned, text)), len(planned.cells))
 
 
 @app.command()
@@ -100,7 +115,7 @@ def sweep(  # noqa: PLR0913, PLR0917
         typer.Option("--gpus-per-cell", min=0, help="On Ray; more than 1 goes through accelerate launch."),
     ] = None,
     cpus: Annotated[float, typer.Option("--cpus-per-cell", min=0, help="On Ray: cores set aside for a cell.")] = 1,
-    memory: Annotated[
+    memory_per_cell: Annotated[
         float | None, typer.Option("--memory-per-cell", min=0, help="On Ray: main memory set aside for a cell, in GB.")
     ] = None,
     accelerate_config: Annotated[
@@ -111,17 +126,21 @@ def sweep(  # noqa: PLR0913, PLR0917
         list[str] | None, typer.Option("--only", help="model/method/seed, with * for anything; may be repeated.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Run at most so many cells.")] = None,
+    gpu_memory: GpuMemoryOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Run the cells of a study that are not in the store yet, here or on a Ray cluster; failed ones are tried again.
 
     Several sweeps may share a store: each takes cells that no other works on. For Ray, BASHKIR_HOME must be on a file
-    system that every machine sees. Example: bashkir sweep --profile paper --ray auto --gpus-per-cell 1
+    system that every machine sees. With --gpu-memory or --memory, a cell that fits in no layout is not started.
+    Example: bashkir sweep --profile paper --ray auto --gpus-per-cell 1
     """
     from .sweep import plan, run_here, run_on_ray, table
 
-    asked = _resources(ray, gpus, cpus, memory, accelerate_config)
+    asked = _resources(ray, gpus, cpus, memory_per_cell, accelerate_config)
+    machine = _machine(gpu_memory, memory, accelerate_config)
     study, text, workspace = _prepare(profile, corpus)
-    planned = plan(study, text, workspace, only=only or (), limit=limit)
+    planned = plan(study, text, workspace, only=only or (), limit=limit, machine=machine)
     outcomes = _follow(run_here(planned, text) if ray is None else run_on_ray(planned, ray, asked))
     print(table(planned, outcomes).to_string(index=False))
     _check(outcomes, len(planned.cells))
@@ -136,24 +155,27 @@ def cell(order: Path) -> None:
 
     asked = Order.model_validate_json(order.read_text(encoding="utf-8"))
     workspace = Workspace(Path(asked.home))
-    obtain(asked.cell, corpora.load(asked.cell.corpus, workspace), workspace)
+    obtain(asked.cell, corpora.load(asked.cell.corpus, workspace), workspace, asked.layout)
     leave()
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0913, PLR0917
     method: MethodOption,
     profile: ProfileOption = "demo",
     corpus: CorpusOption = None,
     model: ModelOption = None,
     seed: SeedOption = None,
+    gpu_memory: GpuMemoryOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Train one run of a study, resume it, or find it finished.
 
     Over several GPUs: accelerate launch --multi_gpu --num_processes 4 -m bashkir_utils train …, with the same batch a
     step. Example: bashkir train --method lora_r8 --profile demo
     """
-    found, _, _, _ = _obtain(profile, corpus, method, model, seed)
+    machine = _machine(gpu_memory, memory)
+    found, _, _, _ = _obtain(profile, corpus, method, model, seed, machine)
     if launched().first:
         print(f"{found.run_id}: {found.record['trainable_parameters']:,} parameters trained")
     leave()
@@ -239,32 +261,42 @@ def record(
     profile: ProfileOption = "study",
     corpus: CorpusOption = None,
     remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
+    complete: Annotated[bool, typer.Option("--complete", help="First score what is not scored: hours.")] = False,
 ) -> None:
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
+    A study may be recorded while it grows: what is in the store is written, and what is missing is named.
     Example: bashkir record --profile study --corpus texts.zip
     """
+    from . import forgetting_report, pairs_report
     from .failures import find
-    from .forgetting_report import collect_held_out
-    from .pairs_report import collect_pairs
+    from .minimal_pairs import asks_for_pairs
     from .report import record_study
     from .runs import evaluate as score
-    from .runs import load_run
+    from .runs import is_complete, is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
-    stored = {path.name for path in workspace.runs.glob("*") if path.is_dir()}
     cells = study.cells(text.fingerprint)
-    found = [load_run(cell.run_id, workspace) for cell in cells if cell.run_id in stored]
-    missing = {cell: find(cell.run_id, workspace) for cell in cells if cell.run_id not in stored}
+    stored = [load_run(cell.run_id, workspace) for cell in cells if is_stored(cell.run_id, workspace)]
+    missing = {cell: find(cell.run_id, workspace) for cell in cells if not is_stored(cell.run_id, workspace)}
     failed = [(cell, failure) for cell, failure in missing.items() if failure is not None]
+    found = [each for each in stored if complete or is_complete(each.spec, study.evaluation, None, workspace)]
     if not found:
-        raise RunError(f"no run of profile {profile} on this corpus is finished; start with `bashkir run`")
+        raise RunError(f"no run of profile {profile} on this corpus is finished and scored; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    pairs = collect_pairs(study, text, found, workspace)
-    other = collect_held_out(study, found, workspace)
-    record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
-    print(f"{len(found)} runs recorded in {folder}" + (f", {len(failed)} that failed" if failed else ""))
+    collect_pairs = pairs_report.collect_pairs if complete else pairs_report.stored_pairs
+    collect_held_out = forgetting_report.collect_held_out if complete else forgetting_report.stored_held_out
+    pairs, other = collect_pairs(study, text, found, workspace), collect_held_out(study, found, workspace)
+    report = record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    with_pairs = asks_for_pairs(text, study.minimal_pairs)
+    lacking = {
+        "that failed": len(failed),
+        "not scored yet and left out": len(stored) - len(found),
+        "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
+        "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
+    }
+    print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
 
 
 @app.command()
@@ -314,6 +346,9 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,
     measure: Annotated[str | None, typer.Option(help="Measure reference cases here into this JSON file.")] = None,
+    write_expected: Annotated[
+        bool, typer.Option("--write-expected", help="Compute `expected` in the profile again, for its machines.")
+    ] = False,
 ) -> None:
     """Show what fits before anything is downloaded: memory, layout and hours of every cell.
 
@@ -323,6 +358,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
 
     if measure is not None:
         planning.record(planning.CASES, Path(measure), Workspace.find())
+        return
+    if write_expected:
+        if (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6 or everything:
+            raise PlanError("--write-expected takes its machines and models from the profile: leave the others out")
+        print(f"expected memory and hours written to {planning.write_expected(profile, Workspace.find())}")
         return
     study = load_study(profile)
     machine = planning.machine_for(
@@ -401,16 +441,35 @@ def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace
     return study, corpora.prepare(study.corpus, workspace), workspace
 
 
-def _obtain(
-    profile: str, corpus: str | None, method: str, model: str | None, seed: int | None
+def _obtain(  # noqa: PLR0913, PLR0917
+    profile: str,
+    corpus: str | None,
+    method: str,
+    model: str | None,
+    seed: int | None,
+    machine: Machine | None = None,
 ) -> tuple[Run, Study, Corpus, Workspace]:
     from .runs import obtain
+    from .sweep import layout_for
 
     # an unknown name is refused before the corpus is prepared
     load_study(profile, corpus=corpus).run_spec("", method=method, model=model, seed=seed)
     study, text, workspace = _prepare(profile, corpus)
     spec = study.run_spec(text.fingerprint, method=method, model=model, seed=seed)
-    return obtain(spec, text, workspace), study, text, workspace
+    layout = None if machine is None else layout_for(spec, study, machine, workspace)
+    return obtain(spec, text, workspace, layout), study, text, workspace
+
+
+def _machine(gpu_memory: float | None, memory: float | None, accelerate_config: Path | None = None) -> Machine | None:
+    """What every cell is cut to fit; None where no memory is given."""
+    if gpu_memory is None and memory is None:
+        return None
+    from .planning import machine_for
+    from .sweep import is_sharded
+
+    if launched().sharded or (accelerate_config is not None and is_sharded(accelerate_config)):
+        raise SweepError("--gpu-memory is for models that are whole on each GPU: leave it out with FSDP")
+    return machine_for(gpu_gigabytes=gpu_memory, gigabytes=memory)
 
 
 def _resources(

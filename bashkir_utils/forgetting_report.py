@@ -12,7 +12,7 @@ import pandas as pd
 from .comparisons import Arm, arms
 from .markup import escape_markdown, html_table
 from .report import HELD_OUT_COLUMNS, StudyReport
-from .runs import Run, forgetting
+from .runs import Run, forgetting, has_forgetting
 from .statistics import Bootstrap, aligned, bootstrap, compare, draws_needed
 from .study import Study
 from .workspace import Workspace
@@ -32,6 +32,14 @@ def collect_held_out(study: Study, runs: Sequence[Run], workspace: Workspace) ->
     return pd.concat(scored, ignore_index=True)[list(HELD_OUT_COLUMNS)]
 
 
+def stored_held_out(study: Study, runs: Sequence[Run], workspace: Workspace) -> pd.DataFrame | None:
+    """As :func:`collect_held_out`, of those runs alone whose scores are in the store; None where that is no run."""
+    if study.forgetting is None:
+        return None
+    scored = [run for run in runs if has_forgetting(run, study.forgetting, workspace)]
+    return collect_held_out(study, scored, workspace) if scored else None
+
+
 def with_held_out(report: StudyReport, held_out: pd.DataFrame | None) -> StudyReport:
     """The report with what :func:`collect_held_out` gave."""
     return report if held_out is None else replace(report, held_out=held_out)
@@ -41,7 +49,7 @@ def forgetting_table(report: StudyReport) -> pd.DataFrame:
     """Change of bits per byte in other languages by every way of adaptation, against the same model as it came.
 
     Paired over paragraphs (and drawn over seeds) as in ``comparisons``; all rows are one family, corrected by Holm's
-    method. Runs that diverged are left out.
+    method. Runs that diverged or have not scored the paragraphs are left out.
 
     Returns:
         columns label, model, kind, language, before, after (bits per byte), difference (positive: forgotten), low,
@@ -66,9 +74,10 @@ def forgetting_table(report: StudyReport) -> pd.DataFrame:
 
 
 def _pairs(report: StudyReport) -> list[tuple[Arm, Arm]]:
-    """Every adapted way that was scored, with its model as it came."""
+    """Every adapted way of which a run was scored, with its model as it came."""
     scored = set(report.held_out["run_id"])
-    found = [arm for arm in arms(report) if arm.runs and all(run.run_id in scored for run in arm.runs)]
+    known = [replace(arm, runs=tuple(run for run in arm.runs if run.run_id in scored)) for arm in arms(report)]
+    found = [arm for arm in known if arm.runs]
     bases = {arm.model: arm for arm in found if arm.kind == "zero_shot"}
     return [(arm, bases[arm.model]) for arm in found if arm.kind != "zero_shot" and arm.model in bases]
 
@@ -88,7 +97,10 @@ def forgetting_html(report: StudyReport) -> str:
     """The table of :func:`forgetting_table` as HTML, or a sentence where nothing was scored."""
     table = forgetting_table(report)
     if table.empty:
-        return "<p>No text in other languages was scored: the profile asks for none.</p>"
+        return (
+            "<p>No change in other languages is here: the profile asks for none, "
+            "or no run has been scored together with its model as it came.</p>"
+        )
     shown = pd.DataFrame(
         {
             "language": table["language"].map(_name),
@@ -103,9 +115,15 @@ def forgetting_html(report: StudyReport) -> str:
     ).set_axis(pd.Index(table["label"], name="adapted"))
     caption = (
         f"Bits per byte on {_counts(report)} written for this project, before and after; a positive change is loss. "
-        f"Profile {report.record.study}: {report.record.description}"
+        f"{_unscored(report)}Profile {report.record.study}: {report.record.description}"
     )
     return html_table(shown, caption)
+
+
+def _unscored(report: StudyReport) -> str:
+    """How many runs are not in the table because they have not scored the text; empty where all have."""
+    missing = {row.run_id for row in report.rows} - set(report.held_out["run_id"])
+    return f"Not scored by {len(missing)} of {len(report.rows)} runs. " if missing else ""
 
 
 def _counts(report: StudyReport) -> str:
@@ -121,7 +139,7 @@ def forgetting_findings(report: StudyReport) -> str:
     """Markdown list: who forgot what, by the corrected intervals; and nothing else."""
     table = forgetting_table(report)
     if table.empty:
-        return "- No text in other languages was scored."
+        return "- No run was scored in other languages together with its model as it came."
     sentences = [
         sentence
         for language in dict.fromkeys(table["language"])

@@ -46,12 +46,17 @@ class StudyPairs:
         return word_counts(self.texts)
 
 
+def asks_for_pairs(corpus: Corpus, spec: PairsSpec | None) -> bool:
+    """Whether runs on a corpus score minimal pairs: the profile wants them, and the corpus is Bashkir."""
+    return spec is not None and corpus.language == "ba"
+
+
 def study_pairs(corpus: Corpus, spec: PairsSpec | None) -> StudyPairs | None:
     """The minimal pairs for runs on a corpus; None where the profile asks for none or the corpus is not Bashkir.
 
     Words are balanced by their frequencies in the first ``spec.reference_characters`` of the training split.
     """
-    if spec is None or corpus.language != "ba":
+    if spec is None or not asks_for_pairs(corpus, spec):
         return None
     texts = tuple(sample_texts(corpus.split("train")["text"], spec.reference_characters))
     pairs = all_pairs(spec.pairs, spec.seed, frequencies=word_counts(texts))

@@ -9,9 +9,9 @@ import pandas as pd
 from .corpus import Corpus
 from .language.pairs import PHENOMENA, word_balance
 from .markup import escape_markdown, html_table
-from .minimal_pairs import BASELINE_ORDERS, accuracy_by_phenomenon, score_baselines, study_pairs
+from .minimal_pairs import BASELINE_ORDERS, StudyPairs, accuracy_by_phenomenon, score_baselines, study_pairs
 from .report import PairResults, PhenomenonAccuracy, StudyReport, WordBalance
-from .runs import Run, pair_scores
+from .runs import Run, has_pair_scores, pair_scores
 from .study import Study
 from .workspace import Workspace
 
@@ -28,8 +28,19 @@ def collect_pairs(study: Study, corpus: Corpus, runs: Sequence[Run], workspace: 
     None where the profile asks for no pairs or the corpus is not Bashkir.
     """
     asked = study_pairs(corpus, study.minimal_pairs)
+    return None if asked is None else _collected(asked, study, runs, workspace)
+
+
+def stored_pairs(study: Study, corpus: Corpus, runs: Sequence[Run], workspace: Workspace) -> PairResults | None:
+    """As :func:`collect_pairs`, of those runs alone whose scores are in the store; None where that is no run."""
+    asked = study_pairs(corpus, study.minimal_pairs)
     if asked is None:
         return None
+    scored = [run for run in runs if has_pair_scores(run, asked, workspace)]
+    return _collected(asked, study, scored, workspace) if scored else None
+
+
+def _collected(asked: StudyPairs, study: Study, runs: Sequence[Run], workspace: Workspace) -> PairResults:
     scores = {run.run_id: pair_scores(run, asked, workspace) for run in runs} | score_baselines(asked)
     confidence = study.evaluation.confidence
     balance = word_balance(asked.pairs, asked.word_counts).drop(columns="pairs").reset_index()
@@ -75,13 +86,29 @@ def pairs_html(report: StudyReport) -> str:
     """Accuracy by phenomenon and scorer as an HTML table; a sentence where there are no pairs."""
     table = pairs_table(report)
     if table.empty:
-        return "<p>This study scored no minimal pairs: they are made for Bashkir, and its profile or text is not.</p>"
+        return (
+            "<p>No minimal pairs are here: they are made for Bashkir, and this study's profile or text is not, "
+            "or its runs have not scored them.</p>"
+        )
     shown = table.map(lambda share: f"{share:.0%}")
     shown.index = pd.Index([name.replace("_", " ") for name in table.index], name="phenomenon")
     pairs = report.record.pairs
     count = {row.pairs for row in pairs.accuracies if row.phenomenon != OVERALL} if pairs else set()
     each = " or ".join(map(str, sorted(count)))
-    return html_table(shown, f"Minimal pairs that each scorer gets right, {each} of each phenomenon; chance is 50%")
+    caption = f"Minimal pairs that each scorer gets right, {each} of each phenomenon; chance is 50%"
+    return html_table(shown, caption + _unscored(report))
+
+
+def _unscored(report: StudyReport) -> str:
+    """How many runs have not scored the pairs, as the end of a caption; empty where all have."""
+    missing = len(report.rows) - len(scored_runs(report))
+    return f". Not scored by {missing} of {len(report.rows)} runs" if missing else ""
+
+
+def scored_runs(report: StudyReport) -> set[str]:
+    """Ids of the runs that have scored the minimal pairs; a record that grows may lack some."""
+    found = {row.scorer for row in report.record.pairs.accuracies} if report.record.pairs else set()
+    return {row.run_id for row in report.rows} & found
 
 
 def phenomena_html() -> str:

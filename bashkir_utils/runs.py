@@ -37,9 +37,19 @@ from .models import load_folder, load_tokenizer, location
 from .packing import pack
 from .processes import from_first, launched
 from .progress import quiet_libraries
-from .study import EvaluationSpec, ForgettingSpec, GenerationSpec, RunSpec
+from .study import EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec
 from .tokenization import Tokenizer, check_round_trip, from_transformers
-from .training import CURVE_COLUMNS, TrainingData, TrainingResult, blocks_wanted, last_step, train
+from .training import (
+    CURVE_COLUMNS,
+    TrainingData,
+    TrainingResult,
+    blocks_wanted,
+    chosen_layout,
+    device_batch,
+    last_step,
+    layout_line,
+    train,
+)
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
 PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
@@ -100,22 +110,29 @@ class Evaluation:
     provenance: dict[str, Any]
 
 
-def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> Run:
+def obtain(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | None = None) -> Run:
     """The finished run of that specification: loaded, resumed or trained.
+
+    ``layout`` cuts the steps of its training otherwise than the profile does. That changes neither what a step sees nor
+    its gradient, up to rounding (and the masks of a model with dropout), so the run is the same and keeps its name; a
+    run in the store stays as it is.
 
     The processes of one ``accelerate launch`` call this together; the first holds the lock and writes. A failure is
     recorded in the store (``failures``) until the run succeeds.
 
     Raises:
-        RunError: the disk is full, the loss diverged, or the corpus is not the one that the specification names.
+        RunError: the disk is full, the loss diverged, the corpus is not the one that the specification names, or the
+            layout has another effective batch.
     """
     if spec.corpus != corpus.fingerprint:
         raise RunError(f"run {spec.run_id} is for corpus {spec.corpus}, not {corpus.fingerprint}")
+    if spec.training is not None:
+        chosen_layout(spec.training, layout)
     folder = workspace.runs / spec.run_id
     with _lock(workspace, spec.run_id):
         if from_first(not folder.is_dir()):
             with failures.recorded(spec.run_id, workspace), _exhausted(f"run {spec.run_id}"):
-                _make(spec, corpus, workspace)
+                _make(spec, corpus, workspace, layout)
         from_first(True)  # nobody reads before the first process has written
     return load_run(spec.run_id, workspace)
 
@@ -145,6 +162,11 @@ def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -
                 raise
             failed.append((cell, failure))
     return Attempts(tuple(found), tuple(failed))
+
+
+def is_stored(run_id: str, workspace: Workspace) -> bool:
+    """Whether the run of that name is finished."""
+    return (workspace.runs / run_id).is_dir()
 
 
 def load_run(run_id: str, workspace: Workspace) -> Run:
@@ -204,6 +226,16 @@ def is_complete(
     if other is not None:
         wanted.append(_forgetting_folder(cell.run_id, other, workspace))
     return all(folder.is_dir() for folder in wanted)
+
+
+def has_pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> bool:
+    """Whether the run has scored the study's minimal pairs."""
+    return _pairs_folder(run.run_id, asked, workspace).is_dir()
+
+
+def has_forgetting(run: Run, spec: ForgettingSpec, workspace: Workspace) -> bool:
+    """Whether the run has scored the paragraphs in other languages."""
+    return _forgetting_folder(run.run_id, spec, workspace).is_dir()
 
 
 def is_busy(run_id: str, workspace: Workspace) -> bool:
@@ -322,7 +354,7 @@ def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace,
     write_json(folder / "summary.json", content)
 
 
-def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
+def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | None) -> None:
     """Train if there is something to train, then write the run under its name in one move."""
     launch = launched()
     if launch.sharded and spec.method.kind == "qlora":
@@ -346,8 +378,9 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace) -> None:
         # FSDP's checkpoints are of another form
         checkpoints = partial / "sharded" if launch.sharded else partial
         with _checkpoints(partial):
-            record["attempts"] = _note_attempt(partial, last_step(checkpoints)) if launch.first else []
-            result = train(model, data, spec, precision, checkpoints)
+            own = device_batch(chosen_layout(spec.training, layout), launch.processes)
+            record["attempts"] = _note_attempt(partial, last_step(checkpoints), own) if launch.first else []
+            result = train(model, data, spec, precision, checkpoints, layout)
         record |= _costs(result, data)
     if launch.first:
         _write(spec, _Made(model, tokenizer, record, result), workspace)
@@ -376,10 +409,11 @@ def _write(spec: RunSpec, made: _Made, workspace: Workspace) -> None:
         write_text(folder / "README.md", model_card(spec, made.record))
 
 
-def _note_attempt(partial: Path, from_step: int) -> list[dict[str, Any]]:
-    """Every start of this run's training, with this one: which process, when, from which step."""
+def _note_attempt(partial: Path, from_step: int, layout: Layout) -> list[dict[str, Any]]:
+    """Every start of this run's training, with this one: which process, when, from which step, in which layout."""
     path = partial / ATTEMPTS
     own = {"date": provenance.now(), "host": platform.node(), "process": os.getpid(), "from_step": from_step}
+    own |= asdict(layout)
     attempts = [*(read_json(path) if path.is_file() else []), own]
     write_json(path, attempts)
     return attempts
@@ -445,6 +479,7 @@ def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:
         "peak_gpu_bytes": result.peak_gpu_bytes,
         "resumed_from_step": result.resumed_from_step,
         "processes": result.processes,
+        **asdict(result.layout),
         "threads": torch.get_num_threads(),
         "final_validation_loss": float(last.iloc[-1]) if len(last) else None,
     }
@@ -487,6 +522,8 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         lines.append(
             f"- training: {record['tokens_seen']:,} tokens in {record['steps']:,} steps, {training.model_dump()}"
         )
+        used = Layout(record["micro_batch"], record["accumulation"], record["checkpointing"])
+        lines.append(f"- layout: {layout_line(used, record['processes'])}")
     lines += [
         "",
         "A research artefact: its text can be wrong, harmful or not Bashkir. Metrics are in the run's folder.",
@@ -545,5 +582,5 @@ def _exhausted(what: str) -> Iterator[None]:
 def _out_of_memory(what: str) -> MemoryLimitError:
     return MemoryLimitError(
         f"out of memory at {what}; lower batch_size (and raise gradient_accumulation), set gradient_checkpointing, "
-        "or choose a smaller model"
+        "let --gpu-memory or --memory do both, or choose a smaller model"
     )

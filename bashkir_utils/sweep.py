@@ -2,6 +2,7 @@
 
 The store is what processes share: its locks see to it that no cell is trained twice, and its checkpoints that a cell
 whose process was lost goes on where it was. So on a cluster the store must be on a file system that all machines see.
+Where a machine's memory is given, each cell is trained in a layout that fits; one that fits in none is not started.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 import pandas as pd
+import yaml
 
 from . import corpus as corpora
 from . import failures
@@ -28,8 +30,9 @@ from .evaluation import Interval
 from .exceptions import BashkirError, RunError, SweepError
 from .failures import Reason
 from .minimal_pairs import StudyPairs, study_pairs
-from .runs import evaluate, forgetting, is_busy, is_complete, load_run, obtain, pair_scores
-from .study import EvaluationSpec, ForgettingSpec, PairsSpec, RunSpec, Specification, Study
+from .planning import Machine, fitting_layout
+from .runs import evaluate, forgetting, is_busy, is_complete, is_stored, load_run, obtain, pair_scores
+from .study import EvaluationSpec, ForgettingSpec, Layout, PairsSpec, RunSpec, Specification, Study
 from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
 
 ORDERS = ".orders"
@@ -58,6 +61,8 @@ class Order(Specification):
     evaluation: EvaluationSpec
     minimal_pairs: PairsSpec | None
     forgetting: ForgettingSpec | None = None
+    layout: Layout | None = None
+    """How each step of its training is cut; None as the profile says."""
     resources: Resources
     home: str
     """The workspace's folder."""
@@ -85,6 +90,10 @@ class Plan:
     study: Study
     pairs: StudyPairs | None
     workspace: Workspace
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    """By run: how its steps are cut, where that is not left to the profile."""
+    refused: tuple[Outcome, ...] = ()
+    """Cells that are not started, because they do not fit the machine."""
 
     def orders(self, resources: Resources) -> list[Order]:
         """One order a pending cell."""
@@ -94,6 +103,7 @@ class Plan:
                 evaluation=self.study.evaluation,
                 minimal_pairs=self.study.minimal_pairs,
                 forgetting=self.study.forgetting,
+                layout=self.layouts.get(cell.run_id),
                 resources=resources,
                 home=str(self.workspace.root.resolve()),
             )
@@ -105,12 +115,24 @@ class Plan:
         return is_complete(cell, self.study.evaluation, self.pairs, self.workspace, self.study.forgetting)
 
 
-def plan(
-    study: Study, corpus: Corpus, workspace: Workspace, *, only: Sequence[str] = (), limit: int | None = None
+def plan(  # noqa: PLR0913
+    study: Study,
+    corpus: Corpus,
+    workspace: Workspace,
+    *,
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    machine: Machine | None = None,
 ) -> Plan:
     """The cells of a study, those chosen by ``only``, and the first ``limit`` of these that the store lacks.
 
-    ``only`` holds patterns ``model/method/seed`` in which ``*`` stands for anything.
+    Args:
+        study: what is asked for.
+        corpus: its text.
+        workspace: the store.
+        only: patterns ``model/method/seed`` in which ``*`` stands for anything.
+        limit: how many cells are run at most.
+        machine: what every cell has for itself; without one, steps are cut as the profile says.
 
     Raises:
         SweepError: no cell is of that name.
@@ -121,14 +143,62 @@ def plan(
             f"no cell of {study.name} is {' or '.join(only)}; a pattern is model/method/seed, as gpt2/*/42"
         )
     whole = Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace)
-    pending = [cell for cell in cells if not whole.is_complete(cell)]
-    return replace(whole, pending=tuple(pending[:limit]))
+    pending = tuple(cell for cell in cells if not whole.is_complete(cell))
+    fitting = _fitted(replace(whole, pending=pending), machine)
+    return replace(fitting, pending=fitting.pending[:limit])
 
 
-def everything(study: Study, corpus: Corpus, workspace: Workspace) -> Plan:
+def everything(study: Study, corpus: Corpus, workspace: Workspace, machine: Machine | None = None) -> Plan:
     """All cells of a study; those in the store are loaded again."""
     cells = tuple(study.cells(corpus.fingerprint))
-    return Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace)
+    return _fitted(Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace), machine)
+
+
+def _fitted(planned: Plan, machine: Machine | None) -> Plan:
+    """Each pending training cut so that it fits the machine; what fits in no way is pending no more."""
+    if machine is None:
+        return planned
+    layouts: dict[str, Layout] = {}
+    refused: dict[str, Outcome] = {}
+    for cell in planned.pending:
+        name = cell.run_id
+        try:
+            layout = layout_for(cell, planned.study, machine, planned.workspace)
+        except BashkirError as error:
+            refused[name] = Outcome(run_id=name, state="failed", seconds=0, message=failures.describe(error))
+        else:
+            layouts |= {} if layout is None else {name: layout}
+    pending = tuple(cell for cell in planned.pending if cell.run_id not in refused)
+    return replace(planned, pending=pending, layouts=layouts, refused=tuple(refused.values()))
+
+
+def layout_for(cell: RunSpec, study: Study, machine: Machine, workspace: Workspace) -> Layout | None:
+    """The layout to train a cell in on that machine; None where there is nothing to train any more.
+
+    Raises:
+        MemoryLimitError: the cell fits in no layout, which is recorded as its failure.
+        ModelError: nothing is known of the model's shape; recorded too.
+    """
+    if is_stored(cell.run_id, workspace):
+        return None
+    try:
+        return fitting_layout(cell, study, machine, workspace)
+    except BashkirError as error:
+        failures.record(cell.run_id, workspace, failures.reason_of(error), failures.describe(error))
+        raise
+
+
+def is_sharded(accelerate_config: Path) -> bool:
+    """Whether that configuration of ``accelerate launch`` spreads a model over GPUs, which no plan here is for.
+
+    Raises:
+        SweepError: it is not YAML.
+    """
+    try:
+        content = yaml.safe_load(accelerate_config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SweepError(f"{accelerate_config.name} is not a configuration for accelerate launch") from error
+    return isinstance(content, dict) and content.get("distributed_type") == "FSDP"
 
 
 def _named(cell: RunSpec, patterns: Sequence[str]) -> bool:
@@ -137,7 +207,11 @@ def _named(cell: RunSpec, patterns: Sequence[str]) -> bool:
 
 
 def run_here(planned: Plan, corpus: Corpus) -> Iterator[Outcome]:
-    """Run the pending cells one after the other; those that other processes work on come last."""
+    """Run the pending cells one after the other; those that other processes work on come last.
+
+    What the plan refused comes first, as outcomes.
+    """
+    yield from planned.refused
     waiting = planned.orders(Resources())
     while waiting:
         order = next((o for o in waiting if not is_busy(o.cell.run_id, planned.workspace)), waiting[0])
@@ -165,7 +239,7 @@ def carry_out(order: Order, corpus: Corpus, pairs: StudyPairs | None) -> Outcome
 
 def _trained(order: Order, corpus: Corpus, workspace: Workspace) -> Any:
     if (order.resources.gpus or 0) <= 1 or order.cell.training is None:
-        return obtain(order.cell, corpus, workspace)
+        return obtain(order.cell, corpus, workspace, order.layout)
     _launch(order, workspace)
     return load_run(order.cell.run_id, workspace)
 
@@ -199,12 +273,14 @@ def _launch(order: Order, workspace: Workspace) -> None:
 def run_on_ray(planned: Plan, address: str, resources: Resources) -> Iterator[Outcome]:
     """Run the pending cells as tasks of the Ray cluster at ``address``, each with its resources, as they end.
 
-    A task whose worker or machine is lost is started again by Ray and goes on from the cell's checkpoint.
+    A task whose worker or machine is lost is started again by Ray and goes on from the cell's checkpoint. What the plan
+    refused comes first, as outcomes.
 
     Raises:
         SweepError: Ray is not installed, or there is no cluster at that address.
     """
     ray = _ray()
+    yield from planned.refused
     with _connected(ray, address):
         available = min(1, ray.cluster_resources().get("GPU", 0))
         asked = resources if resources.gpus is not None else resources.model_copy(update={"gpus": available})

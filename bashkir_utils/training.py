@@ -25,7 +25,7 @@ from .losses import use_causal_cross_entropy
 from .packing import PackedBlocks
 from .processes import from_all, from_first, launched
 from .progress import Progress, quiet_libraries
-from .study import RunSpec, TrainingSpec
+from .study import Layout, RunSpec, TrainingSpec
 
 SAMPLING_SECONDS = 0.1
 CURVE_COLUMNS = (
@@ -59,6 +59,8 @@ class TrainingResult:
     peak_gpu_bytes: int
     resumed_from_step: int
     processes: int
+    layout: Layout
+    """Of each process."""
     weights: dict[str, torch.Tensor] | None
     """All weights, in the first process, where FSDP spread them; None where the model holds them."""
 
@@ -128,32 +130,65 @@ def blocks_wanted(spec: TrainingSpec) -> int | None:
     return step_count(spec, 0) * spec.batch_size * spec.gradient_accumulation
 
 
-def device_batch(spec: TrainingSpec, processes: int) -> tuple[int, int]:
-    """Blocks a process takes at once, and how often before a step, so that every step sees as many as with one process.
+def chosen_layout(spec: TrainingSpec, layout: Layout | None) -> Layout:
+    """``layout``, or the profile's own where it is None.
+
+    Raises:
+        RunError: its effective batch is not the profile's, so it would train another run.
+    """
+    if layout is None:
+        return spec.layout
+    if layout.effective_batch != spec.layout.effective_batch:
+        raise RunError(
+            f"a layout of {layout.micro_batch} x {layout.accumulation} blocks a step is not for a profile of "
+            f"{spec.layout.effective_batch}"
+        )
+    return layout
+
+
+def device_batch(layout: Layout, processes: int) -> Layout:
+    """The layout of each process, so that every step sees as many blocks as with one; never more of them at once.
 
     Raises:
         RunError: the blocks of a step cannot be dealt out evenly.
     """
-    blocks = spec.batch_size * spec.gradient_accumulation
+    blocks = layout.effective_batch
     if blocks % processes:
         raise RunError(f"a step of {blocks} blocks cannot be dealt out to {processes} processes: take a divisor of it")
     share = blocks // processes
-    at_once = _largest_divisor(share, spec.batch_size)
-    return at_once, share // at_once
+    at_once = _largest_divisor(share, layout.micro_batch)
+    return Layout(at_once, share // at_once, layout.checkpointing)
+
+
+def layout_line(layout: Layout, processes: int = 1) -> str:
+    """How a step is cut, in words."""
+    each = f" on each of {processes} processes" if processes > 1 else ""
+    again = ", activations computed again" if layout.checkpointing else ""
+    return f"{layout.micro_batch} x {layout.accumulation} blocks a step{each}{again}"
 
 
 def _largest_divisor(number: int, limit: int) -> int:
     return max(divisor for divisor in range(1, limit + 1) if number % divisor == 0)
 
 
-def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precision, folder: Path) -> TrainingResult:
+def train(  # noqa: PLR0913, PLR0917
+    model: AnyModel,
+    data: TrainingData,
+    run: RunSpec,
+    precision: Precision,
+    folder: Path,
+    layout: Layout | None = None,
+) -> TrainingResult:
     """Train ``model`` in place, from the newest whole checkpoint under ``folder`` if there is one.
+
+    ``layout`` cuts each step otherwise than the profile does; the checkpoint may be of another one.
 
     Raises:
         DivergenceError: the loss stopped being a number.
-        RunError: the batch cannot be dealt out to the processes.
+        RunError: the layout has another effective batch, or cannot be dealt out to the processes.
     """
     spec, launch = _budget(run), launched()
+    own = device_batch(chosen_layout(spec, layout), launch.processes)
     steps = step_count(spec, len(data.train))
     tokens_per_step = spec.batch_size * spec.gradient_accumulation * spec.block_length
     begun = from_first(last_step(folder) if launch.first else 0)
@@ -167,7 +202,7 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
         trainer = _Trainer(
             precision,
             model=model,
-            args=_arguments(run, steps, folder, len(data.validation)),
+            args=_arguments(run, own, steps, folder, len(data.validation)),
             train_dataset=data.train,
             eval_dataset=data.validation,
             callbacks=[_Reporter(progress, tokens_per_step)],
@@ -197,6 +232,7 @@ def train(model: AnyModel, data: TrainingData, run: RunSpec, precision: Precisio
         peak_gpu_bytes=peak_gpu,
         resumed_from_step=begun,
         processes=launch.processes,
+        layout=own,
         weights=trainer.accelerator.get_state_dict(trainer.model_wrapped) if launch.sharded else None,
     )
 
@@ -253,20 +289,19 @@ def _budget(run: RunSpec) -> TrainingSpec:
     return run.training
 
 
-def _arguments(run: RunSpec, steps: int, folder: Path, validation_blocks: int) -> TrainingArguments:
-    spec, processes = _budget(run), launched().processes
-    at_once, accumulated = device_batch(spec, processes)
+def _arguments(run: RunSpec, layout: Layout, steps: int, folder: Path, validation_blocks: int) -> TrainingArguments:
+    spec, at_once = _budget(run), layout.micro_batch
     # several processes pad a short last batch with blocks that were scored before, so there is none
-    scored_at_once = spec.batch_size if processes == 1 else _largest_divisor(validation_blocks, spec.batch_size)
+    scored_at_once = at_once if launched().processes == 1 else _largest_divisor(validation_blocks, at_once)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=at_once,
         per_device_eval_batch_size=scored_at_once,
-        gradient_accumulation_steps=accumulated,
+        gradient_accumulation_steps=layout.accumulation,
         ddp_find_unused_parameters=False,
-        activation_checkpointing=spec.gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if spec.gradient_checkpointing else None,
+        activation_checkpointing=layout.checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if layout.checkpointing else None,
         learning_rate=run.method.learning_rate,
         lr_scheduler_type=spec.scheduler,
         warmup_steps=round(spec.warmup_share * steps),

@@ -13,7 +13,9 @@ from bashkir_utils import cli
 from bashkir_utils.comparisons import seed_findings
 from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
+from bashkir_utils.pairs_report import scored_runs
 from bashkir_utils.report import load_recorded
+from bashkir_utils.runs import evaluate, load_run
 from bashkir_utils.workspace import Workspace
 
 VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "causes", "plan")
@@ -130,6 +132,14 @@ BAD = {
     ),
     "negative memory": (lambda t: ["plan", "--gpu-memory", "-4"], "memory must be a number above 0, not -4"),
     "memory that is no number": (lambda t: ["plan", "--memory", "nan"], "memory must be a number above 0"),
+    "machines beside those of the profile": (
+        lambda t: ["plan", "-p", "paper", "--gpu-memory", "24", "--write-expected"],
+        "takes its machines and models from the profile",
+    ),
+    "no machine to expect on": (
+        lambda t: ["plan", "-p", profile(t), "--write-expected"],
+        "names no machine",
+    ),
     "no speed": (lambda t: ["plan", "--gpu-memory", "24", "--tflops", "0"], "tflops must be a number above 0"),
     "two memories": (lambda t: ["plan", "--gpu-memory", "24", "--memory", "8"], "not both"),
     "text of no size": (lambda t: ["plan", "--corpus-megabytes", "0"], "megabytes of text must be"),
@@ -210,6 +220,36 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     assert code == 0
     assert "3 runs recorded" in out
     assert list((tmp_path / "recorded").glob("mine-*/results.json"))
+
+
+def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
+    """First one run is scored on the test documents alone, then one on all; what lacks is named and not computed."""
+    forgetting = {"paragraphs": 2, "window": 32, "overlap": 8}
+    path = profile(tmp_path, forgetting=forgetting)
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    bashkir("train", "-p", path, "-m", "full")
+    code, _, err = bashkir("record", "-p", path)
+    assert (code, "is finished and scored" in err) == (2, True)
+    study, text, workspace = cli._prepare(path, None)
+    run = load_run(study.run_spec(text.fingerprint, method="full").run_id, workspace)
+    evaluate(run, text, study.evaluation, workspace)
+    bashkir("train", "-p", path, "-m", "lora")
+    _, out, _ = bashkir("record", "-p", path)
+    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    (first,) = load_recorded(tmp_path / "recorded")
+    assert ([row.method for row in first.rows], first.record.pairs, len(first.held_out)) == (["full"], None, 0)
+    bashkir("sweep", "-p", path, "--only", "*/zero_shot/*")
+    _, out, _ = bashkir("record", "-p", path)
+    assert out.startswith("2 runs recorded in ")
+    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    (second,) = load_recorded(tmp_path / "recorded")
+    base, full = (row.run_id for row in second.rows)
+    assert scored_runs(second) == {base} == set(second.held_out["run_id"])
+    assert not (workspace.runs / full / "minimal_pairs").exists()
+    _, out, _ = bashkir("record", "-p", path, "--complete")
+    assert (out.count(","), out.startswith("3 runs recorded in ")) == (0, True)
+    (third,) = load_recorded(tmp_path / "recorded")
+    assert len(scored_runs(third)) == third.held_out["run_id"].nunique() == 3
 
 
 def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkeypatch):

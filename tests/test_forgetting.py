@@ -94,6 +94,19 @@ def test_null_turns_it_off_and_bad_settings_are_refused(run, workspace, tmp_path
         load_study(profile)
 
 
+def test_only_what_is_in_the_store_is_collected(run, workspace, monkeypatch):
+    from bashkir_utils.study import load_study
+
+    study = load_study("smoke").model_copy(update={"forgetting": SMALL})
+    assert forgetting_report.stored_held_out(study, [run], workspace) is None
+    found = forgetting_report.collect_held_out(study, [run], workspace)
+    monkeypatch.setattr(runs, "score_documents", None)
+    unscored = replace(run, run_id="another")
+    pd.testing.assert_frame_equal(forgetting_report.stored_held_out(study, [run, unscored], workspace), found)
+    off = study.model_copy(update={"forgetting": None})
+    assert forgetting_report.stored_held_out(off, [run], workspace) is None
+
+
 # --- what is said ------------------------------------------------------------------------------------------------
 
 
@@ -168,11 +181,29 @@ def test_several_seeds_are_one_row(tmp_path):
     assert table["label"].nunique() == 3
 
 
+def test_a_record_that_grows_compares_the_runs_that_are_scored(tmp_path):
+    bare = made_report(tmp_path, seeds=[1, 2, 3])
+    found = scores(bare)
+    late = [row.run_id for row in bare.rows if (row.method, row.seed) in {("full", 3), ("lora_r8", 1)}]
+    late += [row.run_id for row in bare.rows if row.method == "qlora_r8"]
+    partial = with_held_out(bare, found[~found["run_id"].isin(late)])
+    table = forgetting_table(partial)
+    assert set(table["label"]) == {"full", "lora r8"}
+    assert table["difference"].iloc[0] == pytest.approx(0.8 / math.log(2), abs=0.03)
+    assert "Not scored by 5 of 10 runs." in forgetting_html(partial)
+    assert "Not scored" not in forgetting_html(with_held_out(bare, found))
+    zero_shot = found["run_id"].isin([row.run_id for row in bare.rows if row.kind == "zero_shot"])
+    unpaired = with_held_out(bare, found[~zero_shot])
+    assert forgetting_table(unpaired).empty
+    assert "together with its model" in forgetting_html(unpaired)
+    forgetting_against_gain(unpaired, "None yet")
+
+
 def test_a_study_without_other_languages_says_so(tmp_path):
     bare = made_report(tmp_path)
     assert forgetting_table(bare).empty
     assert "asks for none" in forgetting_html(bare)
-    assert "No text in other languages" in forgetting_findings(bare)
+    assert "No run was scored in other languages" in forgetting_findings(bare)
     forgetting_against_gain(bare, "None")
     assert with_held_out(bare, None) is bare
 

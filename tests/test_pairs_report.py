@@ -79,7 +79,7 @@ def test_a_study_without_pairs_says_so(tmp_path):
     bare = made_report(tmp_path)
     assert bare.record.pairs is None
     assert pairs_report.pairs_table(bare).empty
-    assert "no minimal pairs" in pairs_report.pairs_html(bare)
+    assert "No minimal pairs are here" in pairs_report.pairs_html(bare)
     assert pairs_report.balance_html(bare) == ""
     assert "No minimal pairs" in pairs_report.pairs_findings(bare)
 
@@ -98,6 +98,21 @@ def test_pairs_survive_recording(live, tmp_path):
     report.record_study(study, corpus, runs, evaluations, tmp_path / "book" / "x", pairs=live.record.pairs)
     (again,) = report.load_recorded(tmp_path / "book")
     assert again.record.pairs == live.record.pairs
+
+
+def test_runs_without_scores_are_passed_over_and_counted(live):
+    """As in a study that is recorded while it grows."""
+    one = next(row.run_id for row in live.rows if row.method == "lora_r8")
+    kept = tuple(row for row in live.record.pairs.accuracies if row.scorer != one)
+    pairs = live.record.pairs.model_copy(update={"accuracies": kept})
+    partial = replace(live, record=live.record.model_copy(update={"pairs": pairs}))
+    assert pairs_report.scored_runs(partial) == {row.run_id for row in live.rows} - {one}
+    assert list(pairs_report.pairs_table(partial).columns) == ["zero shot", "full", "qlora r8", *BASELINE_ORDERS]
+    assert "Not scored by 1 of 4 runs" in pairs_report.pairs_html(partial)
+    assert "Not scored" not in pairs_report.pairs_html(live)
+    assert "lora r8 is in no other" not in pairs_report.pairs_findings(partial).replace("\\", "").replace("qlora", "")
+    (axes,) = pair_accuracies(partial, "Made up").axes
+    assert "lora r8" not in {container.get_label() for container in axes.containers}
 
 
 def test_words_are_balanced_by_the_studys_own_text(text_corpus):
@@ -122,12 +137,16 @@ def test_real_runs_are_scored_once_with_the_character_models(text_corpus, worksp
     from bashkir_utils.study import ZERO_SHOT, RunSpec
 
     asked = study(minimal_pairs={"pairs": 1})
+    stored = {"study": asked, "corpus": text_corpus, "workspace": workspace}
     spec = RunSpec(model=tiny, method=ZERO_SHOT, seed=0, training=None, corpus=text_corpus.fingerprint)
     run = runs.obtain(spec, text_corpus, workspace)
+    assert pairs_report.stored_pairs(runs=[run], **stored) is None
     found = pairs_report.collect_pairs(asked, text_corpus, [run], workspace)
     table = pd.DataFrame([row.model_dump() for row in found.accuracies])
     assert set(table["scorer"]) == {run.run_id, *BASELINE_ORDERS}
     assert table.groupby("scorer").size().tolist() == [len(PHENOMENA) + 1] * 3
     assert table[table["phenomenon"] == "all"]["pairs"].tolist() == [len(PHENOMENA)] * 3
     monkeypatch.setattr(runs, "score_pairs", None)
+    unscored = replace(run, run_id="another")
+    assert pairs_report.stored_pairs(runs=[run, unscored], **stored) == found
     assert pairs_report.collect_pairs(asked, text_corpus, [run], workspace) == found

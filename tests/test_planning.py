@@ -225,15 +225,6 @@ def test_the_chosen_layout_fits_and_keeps_the_effective_batch(source, kind, effe
         assert min(smallest) > machine.usable_bytes
 
 
-def test_a_training_is_recut_only_to_the_same_effective_batch():
-    training = load_study("paper").training
-    recut = planning.with_layout(training, Layout(4, 8, False))
-    assert (recut.batch_size, recut.gradient_accumulation, recut.gradient_checkpointing) == (4, 8, False)
-    assert recut.model_copy(update=training.model_dump()) == training
-    with pytest.raises(PlanError, match="not the profile's"):
-        planning.with_layout(training, Layout(4, 4, False))
-
-
 def test_operations_are_six_for_each_number_and_token_of_full_training():
     """6 N (Kaplan et al., 2020), where attention over a short block adds little."""
     gpt2 = step(block_length=8)

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from bashkir_utils import corpus, runs, sweep
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.processes import Launch, from_all, from_first, launched
-from bashkir_utils.study import CorpusSpec, EvaluationSpec, RunSpec, TrainingSpec
+from bashkir_utils.study import CorpusSpec, EvaluationSpec, Layout, RunSpec, TrainingSpec
 from bashkir_utils.training import device_batch
 from bashkir_utils.workspace import Workspace, write_json
 
@@ -65,16 +66,25 @@ def assert_same(run, alone):
 
 
 def test_two_processes_learn_what_one_does(spec, alone, text, home, tmp_path, monkeypatch):
-    """By accelerate launch, as a sweep calls it for a cell with two GPUs; without any, PyTorch takes gloo and CPUs."""
+    """By accelerate launch, as a sweep calls it for a cell with two GPUs; without any, PyTorch takes gloo and CPUs.
+
+    Of the layout 2 x 4, computed again, each process takes its half: 2 x 2.
+    """
     store = beside(home, tmp_path)
-    asked = sweep.Resources(gpus=2)
-    outcome = sweep.carry_out(
-        sweep.Order(cell=spec, evaluation=SCORING, minimal_pairs=None, resources=asked, home=str(store.root)),
-        text,
-        None,
+    order = sweep.Order(
+        cell=spec,
+        evaluation=SCORING,
+        minimal_pairs=None,
+        layout=Layout(2, 4, True),
+        resources=sweep.Resources(gpus=2),
+        home=str(store.root),
     )
+    outcome = sweep.carry_out(order, text, None)
     assert (outcome.state, outcome.message) == ("finished", "")
-    assert_same(runs.load_run(spec.run_id, store), alone)
+    run = runs.load_run(spec.run_id, store)
+    assert_same(run, alone)
+    assert {name: run.record[name] for name in asdict(Layout(2, 2, True))} == asdict(Layout(2, 2, True))
+    assert "2 x 2 blocks a step on each of 2 processes, activations computed again" in runs.model_card(spec, run.record)
     assert not list((store.runs / sweep.ORDERS).iterdir())
     one = runs.evaluate(alone, text, SCORING, home).summary["bits_per_byte"]
     assert outcome.bits_per_byte.value == pytest.approx(one.value, abs=1e-3)
@@ -151,15 +161,15 @@ def test_four_bit_weights_are_not_sharded(spec, text, workspace, monkeypatch):
     ],
 )
 def test_a_step_sees_as_many_blocks_with_any_number_of_processes(batch, accumulation, processes, expected):
-    spec = TRAINING.model_copy(update={"batch_size": batch, "gradient_accumulation": accumulation})
-    at_once, accumulated = device_batch(spec, processes)
-    assert (at_once, accumulated) == expected
-    assert at_once * accumulated * processes == batch * accumulation
+    own = device_batch(Layout(batch, accumulation, True), processes)
+    assert own == Layout(*expected, True)
+    assert own.effective_batch * processes == batch * accumulation
+    assert own.micro_batch <= batch
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused():
     with pytest.raises(RunError, match="8 blocks cannot be dealt out to 3 processes"):
-        device_batch(TRAINING, 3)
+        device_batch(TRAINING.layout, 3)
 
 
 def test_without_a_launcher_there_is_one_process(monkeypatch):

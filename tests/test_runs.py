@@ -17,7 +17,7 @@ from bashkir_utils import runs
 from bashkir_utils.exceptions import DownloadError, ModelError, RunError, TokenizerError
 from bashkir_utils.language.pairs import generate_pairs
 from bashkir_utils.minimal_pairs import StudyPairs, score_pairs
-from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, ModelSpec, RunSpec
+from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, Layout, ModelSpec, RunSpec
 from bashkir_utils.workspace import Workspace, read_json
 
 from conftest import METHODS
@@ -176,6 +176,32 @@ def test_pairs_are_scored_by_the_adapted_model_and_kept(ask, text_corpus, worksp
     assert not np.allclose(scores["good"], runs.pair_scores(base, pairs, workspace)["good"])
     monkeypatch.setattr(runs, "score_pairs", None)
     pd.testing.assert_frame_equal(runs.pair_scores(run, pairs, workspace), scores)
+
+
+def test_a_run_keeps_its_name_in_another_layout_and_says_which(ask, text_corpus, workspace, tmp_path):
+    spec = ask("lora")
+    plain = runs.obtain(spec, text_corpus, workspace)
+    recut = runs.obtain(spec, text_corpus, Workspace(tmp_path / "other"), Layout(2, 2, True))
+    assert recut.run_id == plain.run_id
+    assert recut.spec == plain.spec
+    np.testing.assert_allclose(
+        recut.curve["loss"], plain.curve["loss"], atol=2e-2, err_msg="bfloat16 rounds each micro batch"
+    )
+    used = ("micro_batch", "accumulation", "checkpointing")
+    assert [plain.record[name] for name in used] == [4, 1, False]
+    assert [recut.record[name] for name in used] == [2, 2, True]
+    assert [recut.record["attempts"][0][name] for name in used] == [2, 2, True]
+    assert "- layout: 2 x 2 blocks a step, activations computed again\n" in (recut.folder / "README.md").read_text()
+    assert runs.obtain(spec, text_corpus, workspace, Layout(1, 4, True)).record == plain.record
+
+
+def test_a_layout_of_another_batch_leaves_the_checkpoints(ask, text_corpus, workspace):
+    spec = ask("lora")
+    checkpoint = workspace.runs / runs.PARTIAL / spec.run_id / "checkpoint-6"
+    checkpoint.mkdir(parents=True)
+    with pytest.raises(RunError, match="is not for a profile of 4"):
+        runs.obtain(spec, text_corpus, workspace, Layout(4, 2, False))
+    assert checkpoint.is_dir()
 
 
 def test_a_run_of_another_corpus_is_refused(ask, text_corpus, workspace):

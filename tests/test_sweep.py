@@ -1,17 +1,33 @@
 import json
+import re
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 from typer.testing import CliRunner
 
-from bashkir_utils import cli, corpus, failures, runs, sweep
-from bashkir_utils.exceptions import SweepError
+from bashkir_utils import cli, corpus, failures, planning, runs, sweep
+from bashkir_utils.exceptions import PlanError, SweepError
 from bashkir_utils.failures import Reason
-from bashkir_utils.study import CorpusSpec, EvaluationSpec, ForgettingSpec, MethodSpec, ModelSpec, PairsSpec, load_study
+from bashkir_utils.planning import Machine, step_of, training_memory
+from bashkir_utils.planning.plan import SAFETY
+from bashkir_utils.study import (
+    CorpusSpec,
+    EvaluationSpec,
+    ForgettingSpec,
+    Layout,
+    MethodSpec,
+    ModelSpec,
+    PairsSpec,
+    RunSpec,
+    load_study,
+)
 from bashkir_utils.workspace import Workspace, read_json
 
+CONFIGURATIONS = Path(__file__).parent.parent / "book" / "cluster"
 MISSING = ModelSpec(name="missing", source="path:nowhere", methods=())
 LLAMA = ModelSpec(name="tiny-llama", source="random:llama", methods=("full", "lora_r8"))
 WILD = MethodSpec(name="wild", kind="full", learning_rate=1e30)
@@ -102,6 +118,114 @@ def test_a_lock_is_seen(smoke, text, workspace):
     with runs._lock(workspace, name):
         assert runs.is_busy(name, workspace)
     assert not runs.is_busy(name, workspace)
+
+
+# --- layouts -----------------------------------------------------------------------------------------------------
+
+
+def peak(cell: RunSpec, study, layout: Layout, workspace) -> float:
+    """Bytes by the formulas, on a processor of this kind."""
+    machine = planning.machine_for(gigabytes=1)
+    step = step_of(cell, study, planning.shape_of(cell.model, workspace), machine)
+    return training_memory(replace(step, layout=layout)).peak
+
+
+def between(cell: RunSpec, study, workspace) -> tuple[Machine, Layout]:
+    """A processor in which the profile's layout does not fit, and the largest one that does."""
+    whole = study.training.layout
+    ways = planning.layouts(whole.effective_batch, study.training.block_length)
+    peaks = {way: peak(cell, study, way, workspace) for way in ways}
+    fitting = next(way for way in ways if peaks[way] < peaks[whole])
+    memory = (peaks[whole] + peaks[fitting]) / 2 / SAFETY
+    return replace(planning.machine_for(gigabytes=1), memory_bytes=memory), fitting
+
+
+@pytest.fixture(scope="module")
+def wide(smoke):
+    """Two cells whose activations are what counts: long blocks."""
+    training = smoke.training.model_copy(update={"block_length": 256, "tokens": 4 * 256 * 4})
+    models = (LLAMA.model_copy(update={"methods": ("full",)}),)
+    return smoke.model_copy(update={"models": models, "training": training, "minimal_pairs": None})
+
+
+def test_each_cell_is_trained_in_the_layout_that_fits(wide, text, workspace):
+    _, cell = wide.cells(text.fingerprint)
+    machine, expected = between(cell, wide, workspace)
+    planned = sweep.plan(wide, text, workspace, machine=machine)
+    assert planned.layouts == {cell.run_id: expected}
+    first, second = planned.orders(sweep.Resources())
+    assert (first.layout, second.layout) == (None, expected)
+    assert sweep.Order.model_validate_json(second.model_dump_json()) == second
+    outcomes = list(sweep.run_here(planned, text))
+    assert [outcome.state for outcome in outcomes] == ["finished", "finished"]
+    record = runs.load_run(cell.run_id, workspace).record
+    assert Layout(record["micro_batch"], record["accumulation"], record["checkpointing"]) == expected
+    assert expected != wide.training.layout
+    assert not sweep.plan(wide, text, workspace, machine=replace(machine, memory_bytes=1)).refused
+    assert not sweep.everything(wide, text, workspace, replace(machine, memory_bytes=1)).refused
+
+
+def test_a_cell_that_fits_in_no_layout_is_refused_and_the_others_go_on(smoke, text, workspace):
+    base, cell = (smoke.run_spec(text.fingerprint, method=way, model=LLAMA.name) for way in ("zero_shot", "lora_r8"))
+    large = MethodSpec(name="large", kind="lora", rank=100_000, lora_alpha=1)
+    models = (MISSING, LLAMA.model_copy(update={"methods": ("lora_r8", "large")}))
+    study = smoke.model_copy(update={"models": models, "methods": (*smoke.methods, large), "minimal_pairs": None})
+    gigabytes = 1.2 * peak(cell, study, study.training.layout, workspace) / 1e9
+    planned = sweep.plan(study, text, workspace, machine=planning.machine_for(gigabytes=gigabytes))
+    assert [cell.run_id for cell in planned.pending] == [base.run_id, cell.run_id]
+    outcomes = list(sweep.run_here(planned, text))
+    assert states(planned, outcomes) == {
+        "missing-zero_shot": "other",
+        "tiny-llama-zero_shot": "finished",
+        "tiny-llama-lora_r8": "finished",
+        "tiny-llama-large": "out_of_memory",
+    }
+    (why,) = [each.message for each in failures.list_failures(workspace) if each.reason == Reason.OUT_OF_MEMORY]
+    found = re.fullmatch(
+        r"not started: it needs (\S+) GB at least \(1 x 4 blocks a step.*\), "
+        r"(\S+) GB more than the (\S+) GB that a cell may fill of (\S+) GB",
+        why,
+    )
+    needed, over, usable, memory = map(float, found.groups())
+    assert needed - usable == pytest.approx(over, abs=0.011)
+    assert (usable, memory) == (pytest.approx(SAFETY * gigabytes, abs=0.006), pytest.approx(gigabytes, abs=0.006))
+
+
+@pytest.fixture
+def bashkir(workspace, home, monkeypatch):
+    """Call the command line on a store of its own, with the models that are there already."""
+    monkeypatch.setenv("BASHKIR_HOME", str(workspace.root))
+    return lambda *words: CliRunner().invoke(cli.app, list(words))
+
+
+def test_the_smoke_profile_is_swept_in_a_layout_that_fits(bashkir, workspace):
+    study = load_study("smoke")
+    cell = study.run_spec("x", method="full")
+    machine, expected = between(cell, study, workspace)
+    size = ("--memory", repr(machine.memory_bytes / 1e9))
+    swept = bashkir("sweep", "-p", "smoke", "--only", "tiny-llama/full/*", *size)
+    assert swept.exit_code == 0, swept.output
+    (run,) = runs.list_runs(workspace)
+    assert [run.record[name] for name in ("micro_batch", "accumulation", "checkpointing")] == [
+        expected.micro_batch, expected.accumulation, expected.checkpointing
+    ]  # fmt: skip
+    assert run.run_id == study.run_spec(run.record["corpus_fingerprint"], method="full").run_id
+    trained = bashkir("train", "-p", "smoke", "-m", "lora_r8", "--model", "tiny-gpt2", "--memory", "0.01")
+    assert "not started: it needs" in str(trained.exception)
+    assert [failure.reason for failure in failures.list_failures(workspace)] == [Reason.OUT_OF_MEMORY]
+    # what is in the store is found, however small the machine
+    assert bashkir("train", "-p", "smoke", "-m", "full", "--memory", "0.01").exit_code == 0
+
+
+def test_memory_is_of_one_kind_and_not_for_spread_models(bashkir, monkeypatch):
+    both = bashkir("sweep", "-p", "smoke", "--memory", "8", "--gpu-memory", "24")
+    assert isinstance(both.exception, PlanError)
+    spread = bashkir(
+        "sweep", "-p", "smoke", "--gpu-memory", "24", "--ray", "auto", "--gpus-per-cell", "2",
+        "--accelerate-config", str(CONFIGURATIONS / "fsdp.yaml"),
+    )  # fmt: skip
+    assert "leave it out with FSDP" in str(spread.exception)
+    assert not sweep.is_sharded(CONFIGURATIONS / "ddp.yaml")
 
 
 def test_options_for_ray_are_refused_without_it():

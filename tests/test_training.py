@@ -12,12 +12,13 @@ from bashkir_utils.adapt import adapt, choose_precision, load_base
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.models import load_tokenizer
 from bashkir_utils.packing import pack
-from bashkir_utils.study import RunSpec, TrainingSpec
+from bashkir_utils.study import Layout, RunSpec, TrainingSpec
 from bashkir_utils.training import (
     CURVE_COLUMNS,
     PeakMemory,
     TrainingData,
     blocks_wanted,
+    layout_line,
     newest_checkpoint,
     step_count,
     train,
@@ -34,20 +35,30 @@ class Interrupted(BaseException):
 def make(shared_workspace, tiny, budget, text_corpus):
     """A function that trains a tiny model once and gives result and model."""
     tokenizer = load_tokenizer(tiny, shared_workspace)
-    length = budget.block_length
-    data = TrainingData(
-        pack(tokenizer, text_corpus.train, length, max_blocks=blocks_wanted(budget)),
-        pack(tokenizer, text_corpus.validation, length, max_blocks=budget.validation_blocks),
-    )
 
-    def run(method: str, folder: Path, spec: TrainingSpec = budget, learning_rate: float | None = None):
+    def run(
+        method: str,
+        folder: Path,
+        spec: TrainingSpec = budget,
+        learning_rate: float | None = None,
+        layout: Layout | None = None,
+    ):
         way = METHODS[method]
         way = way.model_copy(update={"learning_rate": learning_rate or way.learning_rate})
         asked = RunSpec(model=tiny, method=way, seed=5, training=spec, corpus="x")
+        data = TrainingData(
+            pack(
+                tokenizer,
+                text_corpus.train if spec.tokens else text_corpus.train[:1],
+                spec.block_length,
+                max_blocks=blocks_wanted(spec),
+            ),
+            pack(tokenizer, text_corpus.validation, spec.block_length, max_blocks=spec.validation_blocks),
+        )
         precision = choose_precision("fp32", way)
         set_seed(asked.seed)
         model = adapt(load_base(tiny, way, precision, shared_workspace), way)
-        return train(model, data, asked, precision, folder), model
+        return train(model, data, asked, precision, folder, layout), model
 
     return run
 
@@ -68,8 +79,39 @@ def test_training_lowers_loss_and_counts_what_it_saw(method, make, tmp_path, bud
     assert result.peak_rss_bytes >= result.rss_before_bytes > 0
 
 
+LAYOUTS = [Layout(4, 1, True), Layout(2, 2, False), Layout(1, 4, True)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_every_layout_of_a_batch_learns_the_same(layout, make, tmp_path, budget):
+    """Also at the end of an epoch, where a step has what is left: three blocks of the 39."""
+    epochs = budget.model_copy(update={"tokens": None, "epochs": 1.1})
+    plain, model = make("full", tmp_path / "a", epochs)
+    recut, other = make("full", tmp_path / "b", epochs, layout=layout)
+    assert (plain.layout, plain.steps) == (Layout(4, 1, False), 11)
+    assert recut.layout == layout
+    assert (recut.steps, recut.tokens_seen) == (plain.steps, plain.tokens_seen)
+    assert recut.curve["step"].tolist() == plain.curve["step"].tolist()
+    for column in ("loss", "validation_loss"):
+        np.testing.assert_allclose(recut.curve[column], plain.curve[column], atol=2e-3)
+    for name, weight in model.state_dict().items():
+        np.testing.assert_allclose(other.state_dict()[name], weight, atol=5e-3, err_msg=name)
+
+
+def test_a_layout_of_another_batch_is_refused(make, tmp_path):
+    with pytest.raises(RunError, match="2 x 4 blocks a step is not for a profile of 4"):
+        make("full", tmp_path, layout=Layout(2, 4, False))
+
+
+def test_a_layout_in_words():
+    assert layout_line(Layout(8, 4, False)) == "8 x 4 blocks a step"
+    expected = "2 x 1 blocks a step on each of 4 processes, activations computed again"
+    assert layout_line(Layout(2, 1, True), processes=4) == expected
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(method, make, tmp_path, monkeypatch):
+@pytest.mark.parametrize("layout", [None, Layout(1, 4, True)], ids=str)
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(method, layout, make, tmp_path, monkeypatch):
     straight, _ = make(method, tmp_path / "straight")
     original = training._Reporter.on_step_end
 
@@ -82,7 +124,8 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(method, make, tmp_path,
         patch.setattr(training._Reporter, "on_step_end", stop_at_step_8)
         make(method, tmp_path / "broken")
     assert newest_checkpoint(tmp_path / "broken").name == "checkpoint-6"
-    resumed, _ = make(method, tmp_path / "broken")
+    # on a machine with less memory, say: each step is cut otherwise and sees the same blocks
+    resumed, _ = make(method, tmp_path / "broken", layout=layout)
     assert resumed.resumed_from_step == 6
     assert resumed.curve["step"].tolist() == straight.curve["step"].tolist()
     for column in ("loss", "validation_loss"):
@@ -126,6 +169,15 @@ def test_accumulated_batches_are_one_large_batch(make, tmp_path, budget):
     halves = budget.model_copy(update={"batch_size": 2, "gradient_accumulation": 2})
     small, _ = make("full", tmp_path / "b", halves)
     np.testing.assert_allclose(large.curve["loss"], small.curve["loss"], atol=2e-3)
+
+
+def test_the_validation_loss_does_not_depend_on_the_batch(make, tmp_path, budget):
+    """Five blocks in batches of four: the fifth must not weigh as much as the other four."""
+    several = budget.model_copy(update={"validation_blocks": 5, "tokens": 4 * 32})
+    together, _ = make("full", tmp_path / "a", several)
+    single = several.model_copy(update={"batch_size": 1, "gradient_accumulation": 4})
+    alone, _ = make("full", tmp_path / "b", single)
+    np.testing.assert_allclose(together.curve["validation_loss"], alone.curve["validation_loss"], atol=1e-5)
 
 
 def test_peak_memory_sees_an_allocation_that_is_gone_again():

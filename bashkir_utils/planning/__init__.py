@@ -3,11 +3,12 @@
 The formulas are stated in the book's page "Planning" (``book/planning.md``) and held to measured peaks by the tests.
 """
 
+from ..study import Layout
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
+from .expected import expected, write_expected
 from .measure import CASES, Case, Measurement, describe, estimated_peak, measure_case, read_measurements, record
 from .memory import (
     NF4_BYTES,
-    Layout,
     Memory,
     Step,
     activation_bytes,
@@ -22,12 +23,12 @@ from .plan import (
     Machine,
     choose_layout,
     describe_plan,
+    fitting_layout,
     layouts,
     machine_for,
     plan_study,
     plan_table,
-    training_layout,
-    with_layout,
+    step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
 
@@ -52,6 +53,8 @@ __all__ = [
     "describe",
     "describe_plan",
     "estimated_peak",
+    "expected",
+    "fitting_layout",
     "forward_flops",
     "hours",
     "layouts",
@@ -64,11 +67,11 @@ __all__ = [
     "scoring_memory",
     "shape_from_configuration",
     "shape_of",
+    "step_of",
     "training_bytes",
     "training_flops",
-    "training_layout",
     "training_memory",
     "training_tokens",
     "weight_bytes",
-    "with_layout",
+    "write_expected",
 ]

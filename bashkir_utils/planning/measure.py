@@ -16,9 +16,9 @@ import numpy as np
 
 from .. import provenance
 from ..exceptions import PlanError
-from ..study import MethodSpec, ModelSpec, RunSpec, TrainingSpec
+from ..study import Layout, MethodSpec, ModelSpec, RunSpec, TrainingSpec
 from ..workspace import ENVIRONMENT_VARIABLE, Workspace, atomic_directory, write_json
-from .memory import Layout, Memory, Step, training_memory
+from .memory import Memory, Step, training_memory
 from .shapes import SHAPES, Shape
 
 STEPS = 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..adapt import Precision
-from ..study import MethodSpec
+from ..study import Layout, MethodSpec
 from .shapes import GATED, Shape
 
 GRADIENT_BYTES = 4
@@ -29,20 +29,6 @@ CUDA_CONTEXT_BYTES = 0.7e9
 """Assumption: CUDA context, kernels and cuBLAS workspaces. No GPU was there to measure it."""
 CUDA_FRAGMENTATION = 0.05
 """Assumption: what PyTorch's caching allocator holds beyond what is in use. No GPU was there to measure it."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How one optimiser step is cut: blocks at a time, times, and whether activations are computed again."""
-
-    micro_batch: int
-    accumulation: int
-    checkpointing: bool
-
-    @property
-    def effective_batch(self) -> int:
-        """Blocks in one optimiser step."""
-        return self.micro_batch * self.accumulation
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,11 +10,12 @@ import pandas as pd
 import psutil
 
 from ..adapt import bfloat16_hardware, precision_on
-from ..exceptions import PlanError
-from ..study import RunSpec, Study, TrainingSpec
+from ..exceptions import MemoryLimitError, PlanError
+from ..study import Layout, RunSpec, Study
+from ..training import layout_line
 from ..workspace import Workspace
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
-from .memory import Layout, Memory, Step, scoring_memory, training_memory
+from .memory import Memory, Step, scoring_memory, training_memory
 from .shapes import Shape, shape_of
 
 GIGABYTE = 1e9
@@ -23,6 +25,10 @@ BUSY_TOKENS = 1024
 """Smaller micro batches leave a processor or a GPU waiting, so recomputation is chosen before them."""
 GPU_TFLOPS, CPU_TFLOPS = 50.0, 0.3
 """Assumptions: operations sustained by one recent GPU in bfloat16, and by two cores; `--tflops` replaces them."""
+
+
+_bytes_per_token = functools.cache(bytes_per_token)
+"""Several models and machines share a tokenizer, and measuring it takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +96,6 @@ def machine_for(
     return Machine(memory, gpu, bfloat16, assumed if tflops is None else tflops, tokens_per_second)
 
 
-def training_layout(training: TrainingSpec) -> Layout:
-    """The layout that a profile names."""
-    return Layout(training.batch_size, training.gradient_accumulation, training.gradient_checkpointing)
-
-
-def with_layout(training: TrainingSpec, layout: Layout) -> TrainingSpec:
-    """The same training cut otherwise.
-
-    Raises:
-        PlanError: the effective batch would change.
-    """
-    if layout.effective_batch != training_layout(training).effective_batch:
-        raise PlanError(f"{layout.effective_batch} blocks a step are not the profile's {training.batch_size}")
-    changes = {
-        "batch_size": layout.micro_batch,
-        "gradient_accumulation": layout.accumulation,
-        "gradient_checkpointing": layout.checkpointing,
-    }
-    return training.model_copy(update=changes)
-
-
 def layouts(effective_batch: int, block_length: int) -> list[Layout]:
     """Every way to cut a step of ``effective_batch`` blocks, the one to be preferred first.
 
@@ -133,6 +118,33 @@ def choose_layout(step: Step, machine: Machine) -> tuple[Layout, Memory, bool]:
             return way, memory, True
     way, memory = min(estimates, key=lambda estimate: estimate[1].peak)
     return way, memory, False
+
+
+def fitting_layout(cell: RunSpec, study: Study, machine: Machine, workspace: Workspace) -> Layout | None:
+    """The layout to train a cell in on that machine, of the profile's effective batch; None where nothing is trained.
+
+    Raises:
+        MemoryLimitError: the cell fits in none; the message says by how much.
+        ModelError: a model whose shape is not known here.
+    """
+    step = step_of(cell, study, shape_of(cell.model, workspace), machine)
+    layout, memory, fits = _fitted(step, cell, machine)
+    if not fits:
+        way = f" ({layout_line(layout)})" if cell.training else ""
+        raise MemoryLimitError(
+            f"not started: it needs {memory.peak / GIGABYTE:.2f} GB at least{way}, "
+            f"{(memory.peak - machine.usable_bytes) / GIGABYTE:.2f} GB more than the "
+            f"{machine.usable_bytes / GIGABYTE:.2f} GB that a cell may fill of {machine.memory_bytes / GIGABYTE:.2f} GB"
+        )
+    return layout if cell.training else None
+
+
+def _fitted(step: Step, cell: RunSpec, machine: Machine) -> tuple[Layout, Memory, bool]:
+    """Layout and memory of a cell and whether it fits; what is only scored is scored as its profile says."""
+    if cell.training is not None:
+        return choose_layout(step, machine)
+    memory = scoring_memory(step)
+    return step.layout, memory, memory.peak <= machine.usable_bytes
 
 
 def plan_study(
@@ -161,7 +173,7 @@ def plan_study(
     plans = []
     for name in names:
         shape = shape_of(study.model(name), workspace)
-        text = _Text(known_bytes, bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
+        text = _Text(known_bytes, _bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
         cells = [cell for cell in study.model_cells("", name) if _first(cell, study)]
         plans += [_plan_cell(study, shape, machine, text, cell) for cell in cells]
     return plans
@@ -181,13 +193,11 @@ class _Text:
 
 def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: RunSpec) -> CellPlan:
     step = step_of(cell, study, shape, machine)
+    layout, memory, fits = _fitted(step, cell, machine)
     if cell.training is None:
-        layout, memory = step.layout, scoring_memory(step)
-        fits = memory.peak <= machine.usable_bytes
         tokens = study.evaluation.max_bytes / text.token_bytes if text.token_bytes else None
         seconds = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
     else:
-        layout, memory, fits = choose_layout(step, machine)
         tokens = training_tokens(cell.training, text.text_bytes, text.token_bytes)
         seconds = None if tokens is None else _training_hours(_recut(step, layout), machine, tokens)
     return CellPlan(
@@ -216,7 +226,7 @@ def step_of(cell: RunSpec, study: Study, shape: Shape, machine: Machine) -> Step
         method=cell.method,
         precision=precision,
         block_length=training.block_length if training else evaluation.window,
-        layout=training_layout(training) if training else Layout(evaluation.batch_size, 1, False),
+        layout=training.layout if training else Layout(evaluation.batch_size, 1, False),
         gpu=machine.gpu,
     )
 

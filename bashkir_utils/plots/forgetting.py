@@ -23,7 +23,11 @@ def forgetting_against_gain(report: StudyReport, title: str) -> Figure:
             axes.set_title(LANGUAGES.get(str(language), str(language)))
         if not languages:
             panels[0].text(
-                0.5, 0.5, "no text in other languages was scored", transform=panels[0].transAxes, ha="center"
+                0.5,
+                0.5,
+                "no run and its model scored in other languages",
+                transform=panels[0].transAxes,
+                ha="center",
             )
         figure.suptitle(title)
     return figure

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..minimal_pairs import BASELINE_ORDERS
-from ..pairs_report import interval_table, pairs_table
+from ..pairs_report import interval_table, pairs_table, scored_runs
 from ..report import StudyReport
 from .style import METHOD_COLOURS, METHOD_MARKERS, new_figure, styled
 
@@ -17,16 +17,18 @@ SPREAD = 0.6
 
 
 def pair_accuracies(report: StudyReport, title: str) -> Figure:
-    """One row a phenomenon: a grey bar for the better character model, a mark with its interval for every run."""
+    """One row a phenomenon: a grey bar for the better character model, a mark with its interval for each scored run."""
     table, intervals = pairs_table(report), interval_table(report)
     figure, (axes,) = new_figure(width=8.5, height=1.6 + ROW_HEIGHT * len(table))
     with styled():
         spelling = table[list(BASELINE_ORDERS)].max(axis=1)
         axes.barh(range(len(table)), spelling, 0.86, color=SPELLING_COLOUR, label="spelling alone (character n-gram)")
         seen: set[str] = set()
-        for position, row in enumerate(report.rows):
+        scored = scored_runs(report)
+        rows = [row for row in report.rows if row.run_id in scored]
+        for position, row in enumerate(rows):
             own = intervals.xs(report.labels[row.run_id], level="scorer").loc[table.index]
-            offset = SPREAD * ((position + 0.5) / len(report.rows) - 0.5)
+            offset = SPREAD * ((position + 0.5) / len(rows) - 0.5)
             reach = [own["accuracy"] - own["low"], own["high"] - own["accuracy"]]
             places = [place + offset for place in range(len(table))]
             bars = axes.errorbar(

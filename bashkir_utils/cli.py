@@ -268,12 +268,12 @@ def record(
     A study may be recorded while it grows: what is in the store is written, and what is missing is named.
     Example: bashkir record --profile study --corpus texts.zip
     """
-    from . import forgetting_report, pairs_report
+    from . import errors_record, forgetting_report, pairs_report
     from .failures import find
     from .minimal_pairs import asks_for_pairs
     from .report import record_study
     from .runs import evaluate as score
-    from .runs import is_complete, is_stored, load_run
+    from .runs import has_generations, is_complete, is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
     cells = study.cells(text.fingerprint)
@@ -289,11 +289,16 @@ def record(
     collect_held_out = forgetting_report.collect_held_out if complete else forgetting_report.stored_held_out
     pairs, other = collect_pairs(study, text, found, workspace), collect_held_out(study, found, workspace)
     report = record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    writers = [each for each in found if complete or has_generations(each, study.generation)]
+    if writers:
+        measured = errors_record.measure_errors(report, text, writers, scores, study.generation, workspace)
+        errors_record.write_errors(measured, folder)
     with_pairs = asks_for_pairs(text, study.minimal_pairs)
     lacking = {
         "that failed": len(failed),
         "not scored yet and left out": len(stored) - len(found),
         "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
+        "without continuations": len(found) - len(writers),
         "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
     }
     print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))

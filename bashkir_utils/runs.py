@@ -259,8 +259,7 @@ def _scores_folder(run_id: str, corpus: str, spec: EvaluationSpec, workspace: Wo
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
     """Continuations of the first ``spec.prompts`` prompts; columns of ``generation.generate`` and kind, gloss."""
     prompts = PROMPTS[: spec.prompts]
-    key = fingerprint([spec.model_dump(mode="json"), [prompt.text for prompt in prompts]])
-    folder = run.folder / "generation" / key
+    folder = _generations_folder(run, spec)
 
     def write(temporary: Path) -> None:
         model, tokenizer = run.load(workspace)
@@ -272,6 +271,16 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
 
     _once(folder, run, workspace, write)
     return pd.read_parquet(folder / "continuations.parquet")
+
+
+def has_generations(run: Run, spec: GenerationSpec) -> bool:
+    """Whether the run has continued the study's prompts."""
+    return _generations_folder(run, spec).is_dir()
+
+
+def _generations_folder(run: Run, spec: GenerationSpec) -> Path:
+    texts = [prompt.text for prompt in PROMPTS[: spec.prompts]]
+    return run.folder / "generation" / fingerprint([spec.model_dump(mode="json"), texts])
 
 
 def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bashkir_utils import cli
 from bashkir_utils.comparisons import seed_findings
+from bashkir_utils.errors_record import load_errors
 from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.pairs_report import scored_runs
@@ -225,7 +226,7 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
 def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     """First one run is scored on the test documents alone, then one on all; what lacks is named and not computed."""
     forgetting = {"paragraphs": 2, "window": 32, "overlap": 8}
-    path = profile(tmp_path, forgetting=forgetting)
+    path = profile(tmp_path, forgetting=forgetting, generation={"prompts": 6, "max_new_tokens": 8})
     monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
     bashkir("train", "-p", path, "-m", "full")
     code, _, err = bashkir("record", "-p", path)
@@ -235,13 +236,15 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     evaluate(run, text, study.evaluation, workspace)
     bashkir("train", "-p", path, "-m", "lora")
     _, out, _ = bashkir("record", "-p", path)
-    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    assert out.rstrip().endswith(
+        ", 1 not scored yet and left out, 1 without minimal pairs, 1 without continuations, 1 without other languages"
+    )
     (first,) = load_recorded(tmp_path / "recorded")
     assert ([row.method for row in first.rows], first.record.pairs, len(first.held_out)) == (["full"], None, 0)
     bashkir("sweep", "-p", path, "--only", "*/zero_shot/*")
     _, out, _ = bashkir("record", "-p", path)
     assert out.startswith("2 runs recorded in ")
-    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    assert ", 1 not scored yet and left out, 1 without minimal pairs, 2 without continuations" in out
     (second,) = load_recorded(tmp_path / "recorded")
     base, full = (row.run_id for row in second.rows)
     assert scored_runs(second) == {base} == set(second.held_out["run_id"])
@@ -250,6 +253,8 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     assert (out.count(","), out.startswith("3 runs recorded in ")) == (0, True)
     (third,) = load_recorded(tmp_path / "recorded")
     assert len(scored_runs(third)) == third.held_out["run_id"].nunique() == 3
+    (errors,) = load_errors(tmp_path / "recorded")
+    assert errors.continuations["run_id"].nunique() == 3
 
 
 def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkeypatch):

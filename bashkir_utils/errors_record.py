@@ -37,12 +37,16 @@ class ErrorRecord:
     continuations: pd.DataFrame
     """One row a continuation: prompt (the book's own), kind, decoding, sample, run_id, way and the measures."""
     places: pd.DataFrame
-    """Of ``errors.places.place_table``; model is a way of adaptation, by its best run."""
+    """Of ``errors.places.place_table``; model is a way of adaptation, by its best run; the best way is first."""
 
     @property
     def decodings(self) -> tuple[str, ...]:
         """Ways of drawing, in the order of the record; the first is the one that models are compared by."""
         return tuple(dict.fromkeys(self.continuations["decoding"]))
+
+    def best_places(self, count: int) -> pd.DataFrame:
+        """The loss by place of the ``count`` ways with the least loss."""
+        return self.places[self.places["model"].isin(list(dict.fromkeys(self.places["model"]))[:count])]
 
     def drawn_by(self, decoding: str) -> pd.DataFrame:
         """The rows of one way of drawing."""

@@ -89,6 +89,21 @@ def test_what_is_written_is_read_back(recorded, measured):
     assert table.index.tolist() == [row.run_id for row in found.report.rows]
 
 
+def test_ways_stand_for_all_their_runs(recorded):
+    (found,) = load_errors(recorded.parent)
+    rows = found.drawn_by("nucleus")
+    table = errors_report.way_table(found.report, rows.assign(way=rows["way"].str.replace("_", " ")))
+    assert table.index.tolist() == ["zero shot", "full", "lora r8", "qlora r8"]
+    assert set(table["runs"]) == {1}
+    expected = rows.loc[rows["way"] == "full", "rep_4"].mean()
+    assert table.loc["full", errors_report.NAMES["rep_4"]] == pytest.approx(expected)
+    curves = errors_report.survival(found.report, rows)
+    assert set(curves["model"]) <= set(rows["way"])
+    assert curves["surviving"].between(0, 1).all()
+    assert errors_report.survival(found.report, rows.drop(columns="switched")).empty
+    assert set(found.best_places(1)["model"]) == {found.places["model"].iloc[0]}
+
+
 def test_a_study_without_a_record_of_errors_is_passed_over(recorded):
     (recorded / CONTINUATIONS_FILE).unlink()
     assert load_errors(recorded.parent) == ()

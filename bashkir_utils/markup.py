@@ -28,6 +28,11 @@ def _visible_sign(sign: str) -> str:
     return sign if sign.isprintable() else f"⟨U+{ord(sign):04X}⟩"
 
 
+def terminal_text(text: str) -> str:
+    """Text of unknown origin for a terminal: line ends and tabs stay, what else does not print becomes ``⟨U+…⟩``."""
+    return "".join(sign if sign in "\n\t" else _visible_sign(sign) for sign in text)
+
+
 def escape_html(text: str, limit: int = EXCERPT) -> str:
     """Text of unknown origin for HTML: no markup, nothing invisible, not endless."""
     return html.escape(visible_text(text, limit))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bashkir_utils.markup import escape_html, escape_markdown, html_table, visible_text
+from bashkir_utils.markup import escape_html, escape_markdown, html_table, terminal_text, visible_text
 
 HOSTILE = (
     "<script>alert(1)</script></textarea></td></table><img src=x onerror=alert(2)> [click](javascript:alert(3)) "
@@ -75,6 +75,14 @@ def test_a_hostile_text_stays_text_in_the_books_own_markdown():
     kinds = {type(node).__name__ for node in document.findall()}
     assert kinds <= {"document", "bullet_list", "list_item", "paragraph", "Text"}
     assert "SUBSTITUTED" not in document.astext()
+
+
+@given(st.text())
+def test_a_terminal_gets_lines_and_nothing_that_moves_it(text):
+    shown = terminal_text(text)
+    assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
+    assert shown.count("\n") == text.count("\n")
+    assert terminal_text("a\tb\n\x1b[2Jҡ\r\x07\u202e") == "a\tb\n⟨U+001B⟩[2Jҡ⟨U+000D⟩⟨U+0007⟩⟨U+202E⟩"
 
 
 @given(st.text(min_size=1).filter(str.strip))

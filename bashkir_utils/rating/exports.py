@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -15,8 +15,10 @@ FORM: Literal["bashkir-rating"] = "bashkir-rating"
 VERSION: Literal[1] = 1
 Language = Literal["bashkir", "other", "mixed", "unclear"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
-Grade = Literal[1, 2, 3, 4, 5]
+Grade = Annotated[int, Field(strict=True, ge=1, le=5)]
 LONGEST_COMMENT = 2000
+LONGEST_NAME = 60
+"""Of a rater, in characters."""
 LARGEST_FILE = 20_000_000
 """Bytes of a file that is read at all."""
 Checked = TypeVar("Checked", bound=Specification)
@@ -39,7 +41,7 @@ class Export(Specification):
     form: Literal["bashkir-rating"]
     version: Literal[1]
     kit: str
-    rater: str = Field(min_length=1, max_length=60)
+    rater: str = Field(min_length=1, max_length=LONGEST_NAME)
     exported: AwareDatetime
     ratings: tuple[Rating, ...] = Field(min_length=1)
 

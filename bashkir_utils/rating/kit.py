@@ -27,7 +27,7 @@ from ..report import StudyReport, collect, continuations
 from ..runs import Run, evaluate
 from ..study import Specification, Study
 from ..workspace import Workspace, atomic_directory, disk_errors, fingerprint, write_json, write_text
-from .exports import FORM, LANGUAGES, LONGEST_COMMENT, VERSION
+from .exports import FORM, LANGUAGES, LONGEST_COMMENT, LONGEST_NAME, VERSION
 
 PAGE_FILE, KEY_FILE = "rating.html", "key.json"
 PEOPLE = "people (test documents)"
@@ -202,6 +202,7 @@ def _page(kit: str, shown: Sequence[dict[str, str]]) -> str:
         "fingerprint": kit,
         "languages": LANGUAGES,
         "longest_comment": LONGEST_COMMENT,
+        "longest_name": LONGEST_NAME,
         "items": shown,
     }
     parts = {

@@ -49,7 +49,7 @@
     const kept = { rated: Number.isNaN(Date.parse(rating.rated)) ? null : String(rating.rated), comment: "" };
     if (kit.languages.includes(rating.language)) kept.language = rating.language;
     for (const name of ["fluency", "adequacy"]) if (onScale(rating[name])) kept[name] = rating[name];
-    if (typeof rating.comment === "string") kept.comment = rating.comment.slice(0, kit.longest_comment);
+    if (typeof rating.comment === "string") kept.comment = rating.comment.slice(0, kit.longest_comment).toWellFormed();
     return kept.rated === null ? null : kept;
   }
 
@@ -143,7 +143,7 @@
 
   element("start").addEventListener("submit", (event) => {
     event.preventDefault();
-    const name = element("rater").value.normalize("NFC").replace(/\s+/gu, " ").trim();
+    const name = element("rater").value.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).toWellFormed();
     if (name === "") return complain("Give a name or initials.");
     complain("");
     open(name);
@@ -152,7 +152,7 @@
 
   answers.addEventListener("input", () => {
     const given = new FormData(answers);
-    const rating = { comment: given.get("comment"), rated: new Date().toISOString() };
+    const rating = { comment: given.get("comment").slice(0, kit.longest_comment).toWellFormed(), rated: new Date().toISOString() };
     if (given.get("language")) rating.language = given.get("language");
     for (const name of ["fluency", "adequacy"]) if (given.get(name)) rating[name] = Number(given.get(name));
     keep([[order[place], rating]]);
@@ -193,7 +193,7 @@
   function imported(content) {
     if (content === null || typeof content !== "object" || content.form !== kit.form) throw Error("no file of ratings");
     if (content.version !== kit.version || content.kit !== kit.fingerprint) throw Error("ratings of other texts");
-    if (typeof content.rater !== "string" || !content.rater.trim() || content.rater.length > 60) throw Error("no rater");
+    if (typeof content.rater !== "string" || !content.rater.trim() || content.rater.length > kit.longest_name) throw Error("no rater");
     if (!Array.isArray(content.ratings)) throw Error("no ratings");
     return content.ratings.filter((each) => items.has(each?.id)).map((each) => [each.id, checked(each)])
       .filter(([, rating]) => complete(rating));

@@ -23,10 +23,12 @@ from bashkir_utils.rating import (
     agreement_html,
     alpha,
     choose_texts,
+    join,
     make_kit,
     people_texts,
     read_ratings,
     report_text,
+    simulated_exports,
     study_kit,
     summarise_ratings,
     summary_html,
@@ -388,3 +390,13 @@ def test_tables_and_terminal_hold_all_and_escape_a_raters_name(folder, tmp_path)
     assert "2 raters" in text
     assert "full" in text
     assert "nominal" in text
+
+
+def test_simulated_raters_say_what_they_are_and_the_same_for_the_same_seed():
+    kit = kit_of(texts())
+    exports = simulated_exports(kit.key, raters=3, seed=1)
+    assert exports == simulated_exports(kit.key, raters=3, seed=1) != simulated_exports(kit.key, raters=3, seed=2)
+    found = join(kit.key, exports)
+    assert all(rater.startswith("simulated") for rater in found.raters)
+    assert len(found.table) == 3 * 8
+    assert set(summarise_ratings(found.table).index) == {"full", "lora"}

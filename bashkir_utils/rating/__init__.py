@@ -22,11 +22,13 @@ from .results import (
     agreement,
     agreement_html,
     alpha,
+    join,
     read_ratings,
     report_text,
     summarise_ratings,
     summary_html,
 )
+from .simulated import simulated_exports
 
 __all__ = [
     "KEY_FILE",
@@ -45,10 +47,12 @@ __all__ = [
     "agreement_html",
     "alpha",
     "choose_texts",
+    "join",
     "make_kit",
     "people_texts",
     "read_ratings",
     "report_text",
+    "simulated_exports",
     "study_kit",
     "summarise_ratings",
     "summary_html",

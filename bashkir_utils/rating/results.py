@@ -61,7 +61,12 @@ def read_ratings(key: Path, exports: Sequence[Path]) -> Ratings:
                 f"{path.name}: rater {visible_text(export.rater, 60)} is in {seen[same].name} too; give the later file"
             )
         seen[same] = path
-    return Ratings(known, pd.concat([_rows(each, known) for each in found], ignore_index=True))
+    return join(known, found)
+
+
+def join(key: Key, exports: Sequence[Export]) -> Ratings:
+    """Ratings with where their texts come from; every export is of the key's kit."""
+    return Ratings(key, pd.concat([_rows(each, key) for each in exports], ignore_index=True))
 
 
 def _rows(export: Export, key: Key) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from .workspace import fingerprint
 
 NAME = r"^\w[\w.-]*$"
 """What models and methods may be called: their names are parts of folder names."""
+TITLE = r"^[^\p{C}$/\\]+$"
+"""What a profile may be called."""
 
 
 class Specification(BaseModel):
@@ -232,7 +234,8 @@ class RunSpec(Specification):
 class Study(Specification):
     """A whole profile."""
 
-    name: str
+    name: str = Field(pattern=TITLE)
+    """Names a folder and stands in titles of figures, where ``$`` would begin a formula."""
     description: str
     corpus: CorpusSpec = CorpusSpec()
     models: tuple[ModelSpec, ...] = Field(min_length=1)

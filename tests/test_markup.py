@@ -110,3 +110,10 @@ def test_headings_have_a_scope_and_bashkir_its_language():
     assert '<th scope="row" lang="ba">ҡала</th>' in page
     assert '<th scope="col">count</th>' in page
     assert page.startswith('<table class="bashkir-table')
+
+
+def test_a_word_without_end_breaks_wherever_it_stands_and_other_headings_stay_plain():
+    long = "ҡ" * 31
+    page = html_table(pd.DataFrame({long: [long], "a": ["б"]}, index=pd.Index([long], name="word")), long)
+    assert page.count("overflow-wrap:anywhere;min-width:12em") == 3
+    assert '<th scope="col">a</th>' in page

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..markup import visible_text
 from ..rating import PEOPLE, QUESTIONS
-from .style import OKABE_ITO, new_figure, styled
+from .style import OKABE_ITO, new_figure, plain, styled
 
 
 def means(summary: pd.DataFrame, title: str) -> Figure:
@@ -26,8 +25,8 @@ def means(summary: pd.DataFrame, title: str) -> Figure:
                 people = way == PEOPLE
                 axes.plot(value, row, marker="D" if people else "o", color=OKABE_ITO[1 if people else 0])
             axes.set(xlim=(-0.05, 1.05) if name == "in_bashkir" else (0.8, 5.2), xlabel=words)
-            labels = [visible_text(str(way), 40) for way in summary.index]
-            axes.set_yticks(list(rows), labels if axes is panels[0] else [""] * len(summary), parse_math=False)
+            labels = [plain(str(way)) for way in summary.index]
+            axes.set_yticks(list(rows), labels if axes is panels[0] else [""] * len(summary))
             axes.invert_yaxis()
-        figure.suptitle(title, parse_math=False)
+        figure.suptitle(title)
     return figure

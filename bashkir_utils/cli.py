@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from .exceptions import BashkirError, LanguageError, PlanError, RunError, SweepError
+from .exceptions import BashkirError, LanguageError, PlanError, RatingError, RunError, SweepError
+from .markup import terminal_text
 from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
@@ -37,6 +38,8 @@ app = typer.Typer(
 )
 language = typer.Typer(help="Bashkir itself: word formation checked against text, minimal pairs.", no_args_is_help=True)
 app.add_typer(language, name="language")
+rating = typer.Typer(help="Blind human rating: a page for raters, and what they sent back.", no_args_is_help=True)
+app.add_typer(rating, name="rating")
 ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Name of a profile, or path of a .yaml file.")]
 CorpusOption = Annotated[
     str | None,
@@ -142,7 +145,7 @@ def sweep(  # noqa: PLR0913, PLR0917
     study, text, workspace = _prepare(profile, corpus)
     planned = plan(study, text, workspace, only=only or (), limit=limit, machine=machine)
     outcomes = _follow(run_here(planned, text) if ray is None else run_on_ray(planned, ray, asked))
-    print(table(planned, outcomes).to_string(index=False))
+    _print(table(planned, outcomes).to_string(index=False))
     _check(outcomes, len(planned.cells))
 
 
@@ -208,9 +211,9 @@ def corpus(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None
     Example: bashkir corpus --profile study --corpus texts/
     """
     _, text, _ = _prepare(profile, corpus)
-    print(f"{text.label}, fingerprint {text.fingerprint}")
-    print(text.funnel().to_string(index=False))
-    print(text.confusion().to_string(index=False))
+    _print(f"{text.label}, fingerprint {text.fingerprint}")
+    _print(text.funnel().to_string(index=False))
+    _print(text.confusion().to_string(index=False))
 
 
 @app.command()
@@ -224,12 +227,12 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
 
     workspace = Workspace.find()
     if run_id is not None:
-        print((load_run(run_id, workspace).folder / "README.md").read_text(encoding="utf-8"))
+        _print((load_run(run_id, workspace).folder / "README.md").read_text(encoding="utf-8"))
         return
     for found in list_runs(workspace):
-        print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}")
+        _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}")
     for failure in list_failures(workspace):
-        print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
+        _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
 
 
 @app.command()
@@ -301,7 +304,7 @@ def record(
         "without continuations": len(found) - len(writers),
         "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
     }
-    print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
+    _print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
 
 
 @app.command()
@@ -392,7 +395,7 @@ def check(
 
     _, text, _ = _prepare(profile, corpus)
     found = check_language(text)
-    print(found.report())
+    _print(found.report())
     if output:
         found.write(Path(output))
 
@@ -437,6 +440,56 @@ def _pairs(count: int, seed: int, profile: str | None, corpus: str | None) -> tu
     if asked is None:
         raise LanguageError(f"the pairs are Bashkir, and {text.label} is not: leave --profile and --corpus out")
     return asked.pairs
+
+
+@rating.command("kit")
+def rating_kit(  # noqa: PLR0913, PLR0917
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    decoding: Annotated[str | None, typer.Option(help="A decoding of the profile; its first by default.")] = None,
+    per_model: Annotated[int, typer.Option("--per-model", min=1, help="Texts of each run, and of people.")] = 6,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of prompts and of people's texts.")] = 42,
+) -> None:
+    """Write a page on which people rate continuations without knowing who wrote them, and the key to it.
+
+    Send rating.html alone, and keep key.json. Example: bashkir rating kit my-kit --profile study --corpus texts.zip
+    """
+    from .rating import KEY_FILE, PAGE_FILE, study_kit, write_kit
+
+    study, text, workspace = _prepare(profile, corpus)
+    if text.language not in {None, "ba"}:
+        raise RatingError(f"the questions are about Bashkir, and {text.label} was prepared for {text.language!r}")
+    found = _finished(study, text, workspace)
+    kit = study_kit(study, text, found, workspace, decoding=decoding, per_model=per_model, seed=seed)
+    write_kit(kit, folder)
+    _print(f"{len(kit.key.items)} texts of {len(found)} runs and of people: send {folder / PAGE_FILE} to raters")
+    _print(f"{folder / KEY_FILE} says who wrote what: keep it from them until they are done")
+
+
+@rating.command("read")
+def rating_read(
+    key: Annotated[Path, typer.Argument(help="The key.json of the kit.")],
+    exports: Annotated[list[Path], typer.Argument(help="The files that raters downloaded, one of each rater.")],
+) -> None:
+    """Show the means of what raters said of each way of adaptation, and how far they agree.
+
+    Example: bashkir rating read my-kit/key.json rating-*.json
+    """
+    from .rating import read_ratings, report_text
+
+    _print(report_text(read_ratings(key, exports)))
+
+
+def _finished(study: Study, text: Corpus, workspace: Workspace) -> list[Run]:
+    """The runs of a study that are in the store; raises RunError if none is."""
+    from .runs import is_stored, load_run
+
+    cells = study.cells(text.fingerprint)
+    found = [load_run(cell.run_id, workspace) for cell in cells if is_stored(cell.run_id, workspace)]
+    if not found:
+        raise RunError(f"no run of profile {study.name} on this corpus is finished; start with `bashkir run`")
+    return found
 
 
 def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace]:
@@ -503,7 +556,7 @@ def _follow(results: Iterator[Outcome]) -> list[Outcome]:
     for outcome in results:
         outcomes.append(outcome)
         if outcome.bits_per_byte is None:
-            print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr, flush=True)
+            _print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr)
         else:
             _say(outcome.run_id, outcome.bits_per_byte)
             if outcome.pairs_right is not None:
@@ -538,10 +591,15 @@ def _report_pairs(run: Run, pairs: StudyPairs | None, workspace: Workspace) -> N
         print(f"  {name}: {row['accuracy']:.1%} ({row['low']:.1%} to {row['high']:.1%})", flush=True)
 
 
+def _print(text: str, file: TextIO | None = None) -> None:
+    """Print what may hold a file's name or a corpus's text: no code of the terminal gets through."""
+    print(terminal_text(text), file=file, flush=True)
+
+
 def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
 def _failed(error: BashkirError) -> int:
-    print(f"bashkir: error: {' '.join(str(error).split())}", file=sys.stderr)
+    _print(f"bashkir: error: {' '.join(str(error).split())}", file=sys.stderr)
     return error.exit_code

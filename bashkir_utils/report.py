@@ -631,7 +631,8 @@ def continuations_html(table: pd.DataFrame) -> str:
         caption = f"{rows['kind'].iloc[0]}: “{rows['gloss'].iloc[0]}”"
         shown = html_table(rows.set_index("model")[["continuation"]], caption, bashkir=["continuation"])
         state = "" if blocks else " open"
-        blocks.append(f'<details{state}><summary lang="ba">{escape_html(str(prompt))} …</summary>{shown}</details>')
+        summary = f'<summary lang="ba" style="overflow-wrap:anywhere">{escape_html(str(prompt))} …</summary>'
+        blocks.append(f"<details{state}>{summary}{shown}</details>")
     return "\n".join(blocks)
 
 

@@ -32,6 +32,7 @@ from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, MemoryLimitError, ModelError, RunError
 from .failures import Failure
 from .language import PROMPTS, Paragraph, held_out
+from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs
 from .models import load_folder, load_tokenizer, location
 from .packing import pack
@@ -519,9 +520,9 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         "---", *language, "library_name: " + ("transformers" if method.kind == "full" else "peft"),
         *base, "tags: [bashkir, " + method.kind + "]", "---", "",
         f"# {spec.run_id}", "",
-        f"- base model: {spec.model.source} ({spec.model.label or spec.model.name})",
+        f"- base model: {spec.model.source} ({escape_markdown(spec.model.label or spec.model.name)})",
         f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
-        f"- corpus: {record['corpus_label']}, fingerprint {record['corpus_fingerprint']}",
+        f"- corpus: {escape_markdown(record['corpus_label'])}, fingerprint {record['corpus_fingerprint']}",
         f"- seed: {spec.seed}",
         f"- trainable parameters: {record['trainable_parameters']:,} of {record['total_parameters']:,}",
         f"- precision: {record['precision']}",

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -184,7 +185,7 @@ def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
     code, listed, _ = bashkir("runs")
     assert len(listed.splitlines()) == 3
     code, card, _ = bashkir("runs", listed.split()[0])
-    assert "generated text (embedded)" in card
+    assert r"generated text \(embedded\)" in card
     code, scored, _ = bashkir("evaluate", "-m", "lora", "-p", path)
     assert scored.splitlines()[0] in out
     assert "of 25 minimal pairs right" in scored
@@ -293,11 +294,76 @@ def test_minimal_pairs_are_written_for_others(form, file, bashkir, tmp_path):
     assert (tmp_path / "out" / file).is_file()
 
 
+def test_people_rate_what_a_study_wrote(bashkir, tmp_path):
+    path = profile(
+        tmp_path,
+        models=[{"name": "tiny", "source": "random:llama", "methods": []}],
+        generation={"prompts": 3, "max_new_tokens": 4},
+    )
+    kit = tmp_path / "kit"
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path)
+    assert (code, "no run of profile mine" in err) == (2, True)
+    assert bashkir("run", "-p", path)[0] == 0
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path, "--decoding", "beam")
+    assert (code, "unknown decoding 'beam'" in err) == (2, True)
+    code, out, _ = bashkir("rating", "kit", str(kit), "-p", path, "--per-model", "2")
+    assert code == 0
+    assert "4 texts of 1 runs and of people" in out
+    key = json.loads((kit / "key.json").read_text())
+    when = "2026-05-04T10:00:00Z"
+    given = {"language": "bashkir", "fluency": 4, "adequacy": 2, "comment": "", "rated": when}
+    about = {"form": "bashkir-rating", "version": 1, "kit": key["kit"], "rater": "\x1b[2Jx", "exported": when}
+    export = tmp_path / "x.json"
+    export.write_text(json.dumps({**about, "ratings": [{"id": name, **given} for name in key["items"]]}))
+    code, out, _ = bashkir("rating", "read", str(kit / "key.json"), str(export))
+    assert code == 0
+    assert "1 raters: ⟨U+001B⟩[2Jx" in out
+    assert "zero shot" in out
+    assert "4.00" in out
+    code, _, err = bashkir("rating", "read", str(kit / "key.json"), str(export), str(export))
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path)
+    assert (code, "is there already" in err) == (2, True)
+
+
+def test_a_kit_for_another_language_is_refused(bashkir, tmp_path):
+    russian = tmp_path / "russian.txt"
+    russian.write_text("\n\n".join(f"{number}. {RUSSIAN}" for number in range(3)))
+    path = profile(tmp_path, corpus={"source": str(russian), "language": "ru"})
+    code, _, err = bashkir("rating", "kit", str(tmp_path / "kit"), "-p", path)
+    assert (code, "questions are about Bashkir" in err) == (2, True)
+
+
+def test_a_hostile_name_does_not_reach_the_terminal(bashkir, tmp_path):
+    folder = tmp_path / "\x1b[31m\x1b]0;t\x07<b>\u202e"
+    folder.mkdir()
+    for number, document in enumerate(generate_documents(40)):
+        (folder / f"{number}.txt").write_text(document.text + "\x1b[2J")
+    path = profile(
+        tmp_path, models=[{"name": "tiny", "source": "random:llama", "methods": []}], corpus={"source": str(folder)}
+    )
+    said = [bashkir("corpus", "-p", path), bashkir("run", "-p", path), bashkir("runs")]
+    said.append(bashkir("runs", said[-1][1].split()[0]))
+    said.append(bashkir("corpus", "-p", path, "-c", f"{folder}/none"))
+    assert [code for code, _, _ in said] == [0, 0, 0, 0, 2]
+    for _, out, err in said:
+        assert not set(out + err) & set("\x1b\x07\u202e")
+    assert "⟨U+001B⟩[31m" in said[0][1]
+    assert r"\<b\>" in said[3][1]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example(verb):
     shown = CliRunner().invoke(cli.app, [verb, "--help"])
     assert shown.exit_code == 0
     assert f"Example: bashkir {verb}" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("verb", ["kit", "read"])
+def test_verbs_of_rating_have_an_example(verb):
+    shown = CliRunner().invoke(cli.app, ["rating", verb, "--help"])
+    assert f"Example: bashkir rating {verb}" in " ".join(shown.output.split())
 
 
 def test_help_lists_all_verbs():

@@ -185,3 +185,10 @@ def test_specifications_are_frozen():
     spec = ModelSpec(name="m", source="random:gpt2")
     with pytest.raises(ValueError, match="frozen"):
         spec.name = "other"
+
+
+@pytest.mark.parametrize("name", ["a $x$ b", "a/b", "..\\b", "a\x1b[31m", "a\u202eb", ""])
+def test_a_name_that_is_no_folder_or_a_formula_is_refused(tmp_path, name):
+    with pytest.raises(ProfileError, match="name: "):
+        load_study(written(tmp_path, MINIMAL | {"name": name}))
+    assert load_study(written(tmp_path, MINIMAL | {"name": "Минең өйрәнеү 2"})).name == "Минең өйрәнеү 2"

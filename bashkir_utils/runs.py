@@ -176,7 +176,7 @@ def load_run(run_id: str, workspace: Workspace) -> Run:
         RunError: there is none of that name, or its files are damaged.
     """
     folder = workspace.runs / run_id
-    if not folder.is_dir() or run_id.startswith("."):
+    if not os.path.isdir(folder) or folder.name != run_id or run_id.startswith("."):
         raise RunError(f"no run {run_id!r} in the store; `bashkir runs` lists what is there")
     try:
         spec = RunSpec.model_validate(read_json(folder / "spec.json"))
@@ -240,7 +240,10 @@ def has_forgetting(run: Run, spec: ForgettingSpec, workspace: Workspace) -> bool
 
 def is_busy(run_id: str, workspace: Workspace) -> bool:
     """Whether another process works on that run at this moment."""
-    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    return any(_is_held(path) for path in (_lock_file(run_id, workspace), _turn_file(run_id, workspace)))
+
+
+def _is_held(path: Path) -> bool:
     if not path.is_file():
         return False
     lock = FileLock(path)
@@ -532,12 +535,32 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
+def in_turn(run_id: str, workspace: Workspace) -> Iterator[None]:
+    """One sweep at a time works on a cell, from before its training until it is scored; the others wait."""
+    with _held(_turn_file(run_id, workspace), run_id):
+        yield
+
+
+def _turn_file(run_id: str, workspace: Workspace) -> Path:
+    return workspace.runs / LOCKS / f"{run_id}.turn"
+
+
+def _lock_file(run_id: str, workspace: Workspace) -> Path:
+    return workspace.runs / LOCKS / f"{run_id}.lock"
+
+
+@contextlib.contextmanager
 def _lock(workspace: Workspace, run_id: str) -> Iterator[None]:
     """One process (or launch of several) at a time works on a run; the others say that they wait."""
     if not launched().first:
         yield
         return
-    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    with _held(_lock_file(run_id, workspace), run_id):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, run_id: str) -> Iterator[None]:
     with _exhausted("the run store"):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

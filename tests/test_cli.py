@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import subprocess
@@ -345,6 +346,22 @@ def test_the_installed_command_works_from_any_folder(tmp_path):
     environment = os.environ | {"BASHKIR_HOME": str(tmp_path)}
     done = subprocess.run([command, "runs"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_plan_leaves_standard_error_empty(tmp_path):
+    """No library complains there of what nothing here needs, so that an error stays one line."""
+    command = [Path(sys.executable).parent / "bashkir", "plan", "--profile", "smoke"]
+    environment = os.environ | {"BASHKIR_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tiny-llama" in done.stdout
+
+
+def test_other_warnings_of_bitsandbytes_are_not_held_back(caplog):
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    logger.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s", "none")
+    logger.warning("something else: %s", "a reason")
+    assert [line.getMessage() for line in caplog.records] == ["something else: a reason"]
 
 
 def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path):

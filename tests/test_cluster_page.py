@@ -115,7 +115,9 @@ def directives(script: Path) -> dict[str, str]:
     return dict(re.findall(r"^#SBATCH --([\w-]+)=?(\S*)$", script.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("script", [each for each in SCRIPTS if "srun " in each.read_text()], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [each for each in SCRIPTS if "srun " in each.read_text()], ids=lambda path: path.name
+)
 def test_srun_is_told_the_cores_of_the_job(script):
     """Since 22.05 srun does not take --cpus-per-task over from sbatch, but from this variable."""
     text = script.read_text(encoding="utf-8")

@@ -272,8 +272,8 @@ def differences_html(report: StudyReport) -> str:
     """Every way's difference to the best one, as an HTML table."""
     best = best_arm(report).label
     caption = (
-        f"Difference to {best}, over the same test documents; p and intervals corrected for all pairs (Holm), so that "
-        f"the whole family errs in at most {1 - report.confidence:.0%}"
+        f"Difference to {best}, over the same test documents; p and intervals corrected for all pairs (Holm). "
+        f"{what_is_claimed(report)}"
     )
     return _differences_html(differences_from(report, best), caption)
 
@@ -290,6 +290,24 @@ def _differences_html(found: pd.DataFrame, caption: str) -> str:
         index=found.index,
     )
     return html_table(shown, caption)
+
+
+def what_is_claimed(report: StudyReport) -> str:
+    """One sentence: how often a family of differences errs, and what it is about: methods, or these runs alone."""
+    families = f"About {1 - report.confidence:.0%} of families like this one hold a false claim, over the choice of"
+    trained = [arm for arm in arms(report) if arm.kind != "zero_shot" and arm.runs]
+    single = [arm.label for arm in trained if len(arm.runs) == 1]
+    if not single:
+        return f"{families} documents and of seeds."
+    if len(single) == len(trained):
+        return (
+            f"{families} documents alone: each way has one seed, so a claim holds for these runs, and nothing is "
+            "claimed of the methods with another seed."
+        )
+    return (
+        f"{families} documents and, where a way has several, of seeds; what is said of {', '.join(single)} is of one "
+        "run each, and not of the method."
+    )
 
 
 def findings(report: StudyReport) -> str:
@@ -383,16 +401,13 @@ def _left_out(report: StudyReport) -> list[str]:
 
 
 def _cautions(report: StudyReport) -> list[str]:
-    sentences = []
-    counts = {len(arm.runs) for arm in arms(report) if arm.kind != "zero_shot" and arm.runs}
-    if counts == {1}:
+    trained = [arm for arm in arms(report) if arm.kind != "zero_shot" and arm.runs]
+    sentences = [escape_markdown(what_is_claimed(report))] if trained else []
+    several = [len(arm.runs) for arm in trained if len(arm.runs) > 1]
+    if several and min(several) < FEW_SEEDS:
         sentences.append(
-            "Each way was trained with one seed: the intervals cover the choice of documents, not the seed."
-        )
-    elif counts and max(counts) < FEW_SEEDS:
-        sentences.append(
-            f"The intervals draw documents and seeds; with {min(counts)} to {max(counts)} seeds a way the spread "
-            "between seeds is known roughly, and the intervals come out somewhat too narrow."
+            f"From {min(several)} to {max(several)} seeds a way the spread between seeds is known roughly; the "
+            "intervals, Student's t over documents and seeds, are as much wider."
         )
     documents = report.documents["id"].nunique()
     if documents < FEW_DOCUMENTS:
@@ -409,7 +424,7 @@ def rank_effects(report: StudyReport) -> pd.DataFrame:
     """What a higher rank does: bits per byte of the higher less those of the lower, over LoRA and over QLoRA.
 
     One row for each model and each two neighbouring ranks, and one for the mean over models where there are several.
-    They are a family of their own, corrected by Holm's method.
+    They are a family of their own, corrected by Holm's method; intervals as in :func:`compare_all`.
 
     Returns:
         columns model, kind, lower, higher, difference, low, high, p, p_holm, excludes_zero; empty without two ranks.
@@ -455,7 +470,10 @@ def rank_html(report: StudyReport) -> str:
     names = [
         f"{KIND_NAMES[row['kind']]}, rank {row['lower']} → {row['higher']}, {row['model']}" for row in _records(found)
     ]
-    caption = "Effect of rank: bits per byte of the higher less those of the lower; a family of its own (Holm)"
+    caption = (
+        "Effect of rank: bits per byte of the higher less those of the lower; a family of its own (Holm). "
+        f"{what_is_claimed(report)}"
+    )
     return _differences_html(found.set_axis(pd.Index(names, name="step")), caption)
 
 

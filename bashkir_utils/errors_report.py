@@ -12,8 +12,10 @@ from . import errors
 from .corpus import Corpus
 from .corpus.attestation import word_counts
 from .errors.agreement import Want, choices, correlations
+from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
 from .errors.wellformed import Vocabulary, judge_words, shares_by_continuation
+from .markup import escape_html
 from .pairs_report import OVERALL
 from .report import StudyReport, diverged
 
@@ -133,10 +135,11 @@ def run_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
 def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Rank correlation of ``reference`` (a column of :func:`run_table`) with every other one, over trained runs.
 
-    The models as they came are left out: that training changes everything is known, and would be all that is seen.
+    The models as they came are left out: that training changes everything is known, and would be all that is seen. So
+    are runs that diverged: that they are bad by every measure is known too.
     """
-    runs = run_table(report, table)
-    trained = [row.run_id for row in report.rows if row.kind != "zero_shot"]
+    runs, bad = run_table(report, table), diverged(report)
+    trained = [row.run_id for row in report.rows if row.kind != "zero_shot" and row.run_id not in bad]
     others = [name for name in runs.columns if name != reference]
     return correlations(runs[runs.index.isin(trained)], reference, others, report.confidence)
 
@@ -144,7 +147,28 @@ def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.Da
 def what_to_choose(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     """For each of ``WANTS`` that was measured the best way, over the same prompts; runs that diverged are left out.
 
-    ``table`` is that of :func:`measured`, of one decoding. Columns as ``errors.agreement.choices`` gives them.
+    ``table`` is that of :func:`measured`, of one decoding. Columns as ``errors.agreement.choices`` gives them; empty
+    where every run diverged.
     """
     kept = table[~table["run_id"].isin(diverged(report))]
+    if kept.empty:
+        return pd.DataFrame()
     return choices(kept, [want for want in WANTS if want.measure in kept], report.confidence)
+
+
+def choices_html(report: StudyReport, choice: pd.DataFrame) -> str:
+    """The table of :func:`what_to_choose` as HTML, and under it the runs that it leaves out."""
+    record = report.record
+    left = left_out_html(report)
+    if choice.empty:
+        return f"<p>There is nothing to choose from: every run diverged.</p>{left}"
+    return table_of_choices(choice, f"What to choose, profile {record.study}: {record.description}") + left
+
+
+def left_out_html(report: StudyReport) -> str:
+    """A paragraph that names the runs that diverged and so are in no choice and no correlation; empty without any."""
+    bad = diverged(report)
+    if not bad:
+        return ""
+    named = "; ".join(f"{report.labels[run_id]}: {reason}" for run_id, reason in bad.items())
+    return f"<p>Left out: {escape_html(named)}.</p>"

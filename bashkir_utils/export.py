@@ -21,11 +21,12 @@ from .adapt import Precision, choose_precision, load_base, load_dequantised, mer
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import RunError
+from .failures import divergence
 from .markup import escape_markdown, visible_text
 from .models import is_random, load_folder, load_tokenizer
 from .packaged import SMOLLM2_VERSION
 from .progress import quiet_libraries
-from .runs import Run, evaluate
+from .runs import Run, evaluate, zero_shot_bits
 from .study import EvaluationSpec
 from .workspace import Workspace, atomic_directory, disk_errors, read_json, write_json, write_text
 
@@ -94,6 +95,8 @@ class Export:
     """Metrics of what lies in the folder, as ``evaluation.summarise`` gives them."""
     evaluation: EvaluationSpec
     merging: Merging | None = None
+    zero_shot: float | None = None
+    """Bits per byte of the base as it came on the same documents, if the store has them."""
 
 
 def export_trained(run: Run, corpus: Corpus, folder: Path, workspace: Workspace) -> Export:
@@ -113,7 +116,8 @@ def export_trained(run: Run, corpus: Corpus, folder: Path, workspace: Workspace)
     content = "model" if run.spec.method.kind == "full" else "adapter"
     dtype = torch.float32 if content == "model" else _precision(run).weights
     summary = evaluate(run, corpus, evaluation, workspace).summary
-    done = Export(folder, content, _name(dtype), summary, evaluation)
+    zero_shot = zero_shot_bits(run.spec, evaluation, workspace)
+    done = Export(folder, content, _name(dtype), summary, evaluation, zero_shot=zero_shot)
     with _written_whole(folder) as target:
         shutil.copytree(run.folder / content, target, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
         if content == "adapter":
@@ -151,7 +155,8 @@ def export_merged(run: Run, corpus: Corpus, folder: Path, workspace: Workspace) 
         texts = choose_documents(corpus.split("test"), evaluation)["text"].tolist()
         summary = summarise(score_documents(stored, tokenizer, texts, evaluation).documents, evaluation)
         merging = Merging(before["bits_per_byte"].value, summary["bits_per_byte"].value)
-        done = Export(folder, "model", _name(dtype), summary, evaluation, merging)
+        zero_shot = zero_shot_bits(run.spec, evaluation, workspace)
+        done = Export(folder, "model", _name(dtype), summary, evaluation, merging, zero_shot)
         write_text(target / CARD, card(run, corpus, done))
     return done
 
@@ -380,12 +385,23 @@ def _metrics(export: Export) -> str:
     ]
     if export.merging is not None:
         lines.append(merging_line(export.merging))
+    lines.append(divergence_line(export))
     return "\n\n".join(lines)
 
 
 def _number(value: float) -> str:
     """Four decimals, or five digits and a power of ten where they would hide the size."""
     return f"{value:.4f}" if value < 1e6 else f"{value:.4e}"
+
+
+def divergence_line(export: Export) -> str:
+    """One sentence: bits per byte of the base as it came, and whether the run diverged by that."""
+    bits = export.summary["bits_per_byte"].value
+    reason = divergence(bits, export.zero_shot)
+    verdict = f"**This run diverged ({reason}): do not use it.** " if reason else ""
+    if export.zero_shot is None:
+        return f"{verdict}The base as it came was not scored on these documents."
+    return f"{verdict}The base as it came: {export.zero_shot:.4f} bits per byte on the same documents."
 
 
 def merging_line(merging: Merging) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from .study import Specification
 from .workspace import Workspace, read_json, write_json
 
 FAILED = ".failed"
+NOT_FINITE, WORSE = "loss not finite", "worse than zero-shot"
 
 
 class Reason(StrEnum):
@@ -42,6 +44,22 @@ class Failure(Specification):
     def holds_here(self) -> bool:
         """Whether the run would fail here too: it was tried, and another machine's memory was not the reason."""
         return self.started and (self.reason != Reason.OUT_OF_MEMORY or self.machine == provenance.machine())
+
+
+def divergence(bits_per_byte: float, zero_shot: float | None) -> str:
+    """Why a run counts as diverged: its loss is not finite, or above that of its model as it came.
+
+    Args:
+        bits_per_byte: of the run.
+        zero_shot: bits per byte of its model as it came, on the same documents; None where it was not scored, or the
+            run is that model itself.
+
+    Returns:
+        ``NOT_FINITE`` or ``WORSE``; empty where neither is so, or the second cannot be seen.
+    """
+    if not math.isfinite(bits_per_byte):
+        return NOT_FINITE
+    return WORSE if zero_shot is not None and bits_per_byte > zero_shot else ""
 
 
 def reason_of(error: BaseException) -> Reason:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from .comparisons import Arm, arms
-from .markup import escape_markdown, html_table
+from .comparisons import Arm, arms, what_is_claimed
+from .markup import escape_html, escape_markdown, html_table
 from .report import HELD_OUT_COLUMNS, StudyReport
 from .runs import Run, forgetting, has_forgetting
 from .statistics import Bootstrap, aligned, bootstrap, compare, draws_needed
@@ -18,6 +18,7 @@ from .study import Study
 from .workspace import Workspace
 
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "ru": "Russian"})
+UNPAIRED = "not scored, or not its model as it came"
 
 
 def collect_held_out(study: Study, runs: Sequence[Run], workspace: Workspace) -> pd.DataFrame | None:
@@ -48,8 +49,8 @@ def with_held_out(report: StudyReport, held_out: pd.DataFrame | None) -> StudyRe
 def forgetting_table(report: StudyReport) -> pd.DataFrame:
     """Change of bits per byte in other languages by every way of adaptation, against the same model as it came.
 
-    Paired over paragraphs (and drawn over seeds) as in ``comparisons``; all rows are one family, corrected by Holm's
-    method. Runs that diverged or have not scored the paragraphs are left out.
+    Paired over paragraphs as in ``comparisons``, with Student's t where a way has several seeds; all rows are one
+    family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
 
     Returns:
         columns label, model, kind, language, before, after (bits per byte), difference (positive: forgotten), low,
@@ -94,13 +95,11 @@ def _drawn(report: StudyReport, language: str, comparisons: int) -> Bootstrap:
 
 
 def forgetting_html(report: StudyReport) -> str:
-    """The table of :func:`forgetting_table` as HTML, or a sentence where nothing was scored."""
+    """The table of :func:`forgetting_table` as HTML, with the ways that are not in it; or a sentence if it is empty."""
     table = forgetting_table(report)
+    left = "".join(f"<p>{escape_html(sentence)}</p>" for sentence in _left_out(report, str))
     if table.empty:
-        return (
-            "<p>No change in other languages is here: the profile asks for none, "
-            "or no run has been scored together with its model as it came.</p>"
-        )
+        return f"<p>{why_empty(report)}</p>{left}"
     shown = pd.DataFrame(
         {
             "language": table["language"].map(_name),
@@ -115,9 +114,27 @@ def forgetting_html(report: StudyReport) -> str:
     ).set_axis(pd.Index(table["label"], name="adapted"))
     caption = (
         f"Bits per byte on {_counts(report)} written for this project, before and after; a positive change is loss. "
-        f"{_unscored(report)}Profile {report.record.study}: {report.record.description}"
+        f"{_unscored(report)}{what_is_claimed(report)} "
+        f"Profile {report.record.study}: {report.record.description}"
     )
-    return html_table(shown, caption)
+    return html_table(shown, caption) + left
+
+
+def why_empty(report: StudyReport) -> str:
+    """One sentence: why :func:`forgetting_table` has no rows, where it has none."""
+    if report.held_out.empty:
+        return "No run was scored in other languages: the profile asks for none, or it was not done yet."
+    return "Text in other languages was scored, but no way of adaptation is left to compare with its model as it came."
+
+
+def _left_out(report: StudyReport, name: Callable[[str], str]) -> list[str]:
+    """A sentence that names, in the form that ``name`` gives them, ways with runs that are in no row, and why."""
+    if report.held_out.empty:
+        return []
+    shown = {arm.label for pair in _pairs(report) for arm in pair}
+    left = [arm for arm in arms(report) if arm.left_out or (arm.kind != "zero_shot" and arm.label not in shown)]
+    listed = "; ".join(f"{name(arm.label)}: {name(arm.left_out or UNPAIRED)}" for arm in left)
+    return [f"Runs that are in no row: {listed}."] if left else []
 
 
 def _unscored(report: StudyReport) -> str:
@@ -139,13 +156,13 @@ def forgetting_findings(report: StudyReport) -> str:
     """Markdown list: who forgot what, by the corrected intervals; and nothing else."""
     table = forgetting_table(report)
     if table.empty:
-        return "- No run was scored in other languages together with its model as it came."
+        return "\n".join(f"- {sentence}" for sentence in (why_empty(report), *_left_out(report, escape_markdown)))
     sentences = [
         sentence
         for language in dict.fromkeys(table["language"])
         for sentence in _of_language(_name(str(language)), table[table["language"] == language])
     ]
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    return "\n".join(f"- {sentence}" for sentence in (*sentences, *_left_out(report, escape_markdown)))
 
 
 def _of_language(name: str, rows: pd.DataFrame) -> list[str]:

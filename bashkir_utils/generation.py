@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 import torch
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
 
 from .adapt import AnyModel
-from .exceptions import ModelError
+from .exceptions import DivergenceError, ModelError
 from .packing import boundaries, encode
 from .progress import track
 from .study import Decoding, GenerationSpec
@@ -44,6 +44,7 @@ def generate(
 
     Raises:
         ModelError: the model's context has no room for ``spec.max_new_tokens`` tokens.
+        DivergenceError: the model's logits are not finite.
     """
     stops, room = _stop_ids(tokenizer), _prompt_room(model, spec)
     rows = []
@@ -150,6 +151,16 @@ def _inference(model: AnyModel, seed: int) -> Iterator[None]:
             module.training = training
 
 
+class _Finite(LogitsProcessor):
+    """Refuses logits that are no numbers: sampling would fail on them, and greedy decoding write the first token."""
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        # other processors set logits to minus infinity
+        if bool((scores.isnan() | scores.isposinf()).any()):
+            raise DivergenceError("the model's logits are not finite numbers: its run diverged, train it again")
+        return scores
+
+
 def _continue(model: AnyModel, prompts: list[list[int]], config: GenerationConfig) -> list[list[int]]:
     """New token ids of each prompt; prompts are padded on the left and the padding is masked."""
     longest = max(len(ids) for ids in prompts)
@@ -158,7 +169,8 @@ def _continue(model: AnyModel, prompts: list[list[int]], config: GenerationConfi
     ids = torch.tensor(rows, device=model.device)
     mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=model.device)
     draw: Any = model.generate
-    output: torch.Tensor = draw(input_ids=ids, attention_mask=mask, generation_config=config)
+    checked = LogitsProcessorList([_Finite()])
+    output: torch.Tensor = draw(input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=checked)
     return output[:, longest:].tolist()
 
 

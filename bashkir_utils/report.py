@@ -6,6 +6,7 @@ every table, figure and sentence takes it. Whatever comes from a corpus, a model
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -22,8 +23,8 @@ from pydantic import ConfigDict, ValidationError
 
 from .corpus import Corpus
 from .evaluation import UNITS, Interval
-from .exceptions import RunError
-from .failures import Failure
+from .exceptions import DivergenceError, RunError
+from .failures import Failure, divergence
 from .markup import escape_html, escape_markdown, html_table
 from .runs import Evaluation, Run, generations
 from .study import GenerationSpec, RunSpec, Specification, Study
@@ -44,6 +45,7 @@ MEASURE_NAMES = MappingProxyType(
     }
 )
 """The measures of ``errors.summarise_continuations`` in words."""
+DIVERGED_MARK = " (diverged)"
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*(?=[^\s/\\])")
 
 
@@ -180,10 +182,17 @@ class StudyReport:
 
     @property
     def labels(self) -> dict[str, str]:
-        """A short, distinct name for each run id: method, with model and seed where the study has several."""
+        """A short, distinct name for each run id: method, with model and seed where the study has several.
+
+        The name of a run that diverged says so, in whatever table, figure or sentence it stands.
+        """
         models = {row.model for row in self.rows}
         seeds = {row.seed for row in self.rows if row.kind != "zero_shot"}
-        return {row.run_id: _label(row, with_model=len(models) > 1, with_seed=len(seeds) > 1) for row in self.rows}
+        marks = dict.fromkeys(diverged(self), DIVERGED_MARK)
+        return {
+            row.run_id: _label(row, with_model=len(models) > 1, with_seed=len(seeds) > 1) + marks.get(row.run_id, "")
+            for row in self.rows
+        }
 
     @property
     def arms(self) -> dict[str, str]:
@@ -226,8 +235,19 @@ def collect(  # noqa: PLR0913
 
 
 def continuations(report: StudyReport, runs: Sequence[Run], spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
-    """Continuations by every run, under each other: columns of ``runs.generations`` and, first, model (its label)."""
-    frames = [generations(run, spec, workspace).assign(model=report.labels[run.run_id]) for run in runs]
+    """Continuations by every run, under each other: columns of ``runs.generations`` and, first, model (its label).
+
+    A run that cannot write, because its numbers are not finite, has no rows; :func:`continuation_findings` names it.
+
+    Raises:
+        RunError: no run can write.
+    """
+    frames = []
+    for run in runs:
+        with contextlib.suppress(DivergenceError):
+            frames.append(generations(run, spec, workspace).assign(model=report.labels[run.run_id]))
+    if not frames:
+        raise RunError(f"no run of {report.record.study} can write: their numbers are not finite; train them again")
     table = pd.concat(frames, ignore_index=True)
     return table[["model", *table.columns.drop("model")]]
 
@@ -455,18 +475,13 @@ def _failed_html(report: StudyReport) -> str:
 
 
 def diverged(report: StudyReport) -> dict[str, str]:
-    """Why a run counts as diverged, by run id: its loss is not finite, or above that of its model as it came.
+    """Why a run counts as diverged (``failures.divergence``), by run id, for those that do.
 
-    The second can only be seen where the report holds the model's zero-shot run.
+    That a loss is above that of the model as it came can only be seen where the report holds the model's zero-shot run.
     """
     zero_shot = {row.model: row.bits_per_byte.value for row in report.rows if row.kind == "zero_shot"}
-    found = {}
-    for row in report.rows:
-        if not math.isfinite(row.bits_per_byte.value):
-            found[row.run_id] = "loss not finite"
-        elif row.kind != "zero_shot" and row.bits_per_byte.value > zero_shot.get(row.model, math.inf):
-            found[row.run_id] = "worse than zero-shot"
-    return found
+    reasons = {row.run_id: divergence(row.bits_per_byte.value, zero_shot.get(row.model)) for row in report.rows}
+    return {run_id: reason for run_id, reason in reasons.items() if reason}
 
 
 def best_run(report: StudyReport) -> Result:
@@ -492,7 +507,8 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
         report: our runs.
 
     Returns:
-        columns model, method, token_perplexity, bits_per_byte, kind (``paper`` for theirs), low, high (NaN for theirs).
+        columns model, method (with a mark if ours diverged), token_perplexity, bits_per_byte, kind (``paper`` for
+        theirs), low, high (NaN for theirs).
     """
     theirs = pd.DataFrame(
         {
@@ -503,10 +519,11 @@ def beside_paper(paper: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
             "kind": "paper",
         }
     )
+    bad = diverged(report)
     ours = [
         {
             "model": row.model,
-            "method": row.method,
+            "method": row.method + (DIVERGED_MARK if row.run_id in bad else ""),
             "token_perplexity": row.token_perplexity.value,
             "bits_per_byte": row.bits_per_byte.value,
             "low": row.bits_per_byte.low,
@@ -585,8 +602,8 @@ def generation_line(spec: GenerationSpec) -> str:
 
 
 def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
-    """Markdown list on the table of ``errors.summarise_continuations``: language and loops."""
-    sentences = []
+    """Markdown list on the table of ``errors.summarise_continuations``: language, loops, and who wrote nothing."""
+    sentences = _silent(report, summary)
     if "in_language" in summary:
         sentences += _language_sentences(report, summary["in_language"])
     loudest = summary["loop_share"].idxmax()
@@ -596,6 +613,13 @@ def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
     )
     sentences.append("These are few and short continuations from one seed: shares, not significant differences.")
     return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _silent(report: StudyReport, summary: pd.DataFrame) -> list[str]:
+    missing = [escape_markdown(label) for label in report.labels.values() if label not in summary.index]
+    if not missing:
+        return []
+    return [f"**No text was written by {', '.join(missing)}**: what the model computes is not finite numbers."]
 
 
 def _language_sentences(report: StudyReport, shares: pd.Series) -> list[str]:

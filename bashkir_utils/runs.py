@@ -14,8 +14,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -29,15 +30,15 @@ from . import failures, generation, provenance
 from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
-from .exceptions import DivergenceError, MemoryLimitError, ModelError, RunError
+from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
 from .failures import Failure
 from .language import PROMPTS, Paragraph, held_out
-from .minimal_pairs import StudyPairs, score_pairs
+from .minimal_pairs import StudyPairs, score_pairs, study_pairs
 from .models import load_folder, load_tokenizer, location
 from .packing import pack
 from .processes import from_first, launched
 from .progress import quiet_libraries
-from .study import EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec
+from .study import ZERO_SHOT, EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec, Study
 from .tokenization import Tokenizer, check_round_trip, from_transformers
 from .training import (
     CURVE_COLUMNS,
@@ -53,6 +54,9 @@ from .training import (
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
 PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
+SHOWN = (DivergenceError, MemoryLimitError, DownloadError)
+"""Errors of one cell that a study goes on after and shows."""
+Done = TypeVar("Done")
 KEPT = ("documents", "words", "tokens")
 """Tables of a scoring; one that kept fewer is made again."""
 FULL_DISK_SIGNS = ("No space left", "os error 28", "file write failed", "unexpected pos", "iostream error")
@@ -146,22 +150,74 @@ class Attempts:
 
 
 def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -> Attempts:
-    """The runs of these cells as by :func:`obtain`; one that diverges or wants too much memory does not stop the rest.
+    """The runs of these cells as by :func:`obtain`; one that fails for a reason of ``SHOWN`` does not stop the rest.
 
     Raises:
-        BashkirError: anything else went wrong, which the user can mend before asking again: a download, a full disk.
+        BashkirError: anything else went wrong, which the user can mend before asking again, such as a full disk.
     """
     found: list[Run] = []
     failed: list[tuple[RunSpec, Failure]] = []
     for cell in cells:
-        try:
-            found.append(obtain(cell, corpus, workspace))
-        except (DivergenceError, MemoryLimitError):
-            failure = failures.find(cell.run_id, workspace)
-            if failure is None:
-                raise
-            failed.append((cell, failure))
+        done = _attempt(cell, workspace, partial(obtain, cell, corpus, workspace))
+        if isinstance(done, Failure):
+            failed.append((cell, done))
+        else:
+            found.append(done)
     return Attempts(tuple(found), tuple(failed))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Runs with their evaluations, in one order, and the cells that could not be trained or not be scored."""
+
+    runs: tuple[Run, ...]
+    evaluations: tuple[Evaluation, ...]
+    failed: tuple[tuple[RunSpec, Failure], ...]
+
+
+def score_all(done: Attempts, corpus: Corpus, study: Study, workspace: Workspace) -> Scored:
+    """Score the runs on all that the study asks for; one that fails for a reason of ``SHOWN`` does not stop the rest.
+
+    What is scored is in the store then, so that :func:`evaluate`, :func:`pair_scores` and :func:`forgetting` load it.
+
+    Raises:
+        RunError: no run is left; the message says why the first failed.
+        BashkirError: as by :func:`obtain_all`.
+    """
+    pairs = study_pairs(corpus, study.minimal_pairs)
+    kept: list[tuple[Run, Evaluation]] = []
+    failed = list(done.failed)
+    for run in done.runs:
+        scores = _attempt(run.spec, workspace, partial(_scores, run, corpus, study, pairs, workspace))
+        if isinstance(scores, Failure):
+            failed.append((run.spec, scores))
+        else:
+            kept.append((run, scores))
+    if not kept:
+        reasons = [f"; {cell.run_id}: {why.message}" for cell, why in failed]
+        raise RunError(f"no run is left to show{''.join(reasons[:1])}")
+    runs, evaluations = zip(*kept, strict=True)
+    return Scored(runs, evaluations, tuple(failed))
+
+
+def _scores(run: Run, corpus: Corpus, study: Study, pairs: StudyPairs | None, workspace: Workspace) -> Evaluation:
+    evaluation = evaluate(run, corpus, study.evaluation, workspace)
+    if pairs is not None:
+        pair_scores(run, pairs, workspace)
+    if study.forgetting is not None:
+        forgetting(run, study.forgetting, workspace)
+    return evaluation
+
+
+def _attempt(cell: RunSpec, workspace: Workspace, work: Callable[[], Done]) -> Done | Failure:
+    """What ``work`` on a cell gives, or the failure that it left in the store."""
+    try:
+        return work()
+    except SHOWN:
+        failure = failures.find(cell.run_id, workspace)
+        if failure is None:
+            raise
+        return failure
 
 
 def is_stored(run_id: str, workspace: Workspace) -> bool:
@@ -210,6 +266,38 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
         tokens=pd.read_parquet(folder / "tokens.parquet"),
         provenance=stored["provenance"],
     )
+
+
+def zero_shot_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
+    """Bits per byte of the cell's model as it came, if the store has them on the same documents: nothing is scored."""
+    return stored_bits(_bare(cell), spec, workspace)
+
+
+def stored_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
+    """Bits per byte of a cell by these settings, if the store has them: nothing is scored."""
+    return _bits(_scores_folder(cell.run_id, cell.corpus, spec, workspace))
+
+
+def stored_divergence(run: Run, workspace: Workspace) -> str:
+    """Why a run counts as diverged by a scoring in the store, with its bits per byte; empty where none says so."""
+    base = workspace.runs / _bare(run.spec).run_id
+    for folder in sorted(run.folder.glob("evaluation/[!.]*")):
+        bits = _bits(folder)
+        # a scoring's name is that of its documents and settings, whatever run it is of
+        why = "" if bits is None else failures.divergence(bits, _bits(base / "evaluation" / folder.name))
+        if why:
+            return f"{why}, {bits:.4f} bits per byte"
+    return ""
+
+
+def _bare(cell: RunSpec) -> RunSpec:
+    """The cell of the same model as it came."""
+    return cell.model_copy(update={"method": ZERO_SHOT, "seed": 0, "training": None})
+
+
+def _bits(scores: Path) -> float | None:
+    path = scores / "summary.json"
+    return float(read_json(path)["summary"]["bits_per_byte"]["value"]) if path.is_file() else None
 
 
 def is_complete(

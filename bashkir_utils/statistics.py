@@ -1,11 +1,11 @@
 """What the differences between runs are worth: seeds, paired bootstrap, Holm's correction, components of variance.
 
 Losses come in nats and leave as bits per byte. The bootstrap draws documents, the same ones for everything compared
-(P. Koehn, 2004). A method with several seeds is the mean of their losses, and its seeds are drawn too, apart from those
-of other methods: of S seeds, S - 1 at a time, which makes the variance of their mean come out right (J. N. K. Rao and
-C. F. J. Wu, Resampling Inference with Complex Survey Data, JASA 83, 1988). Drawing two crossed kinds of things each on
-its own is the pigeonhole bootstrap (A. B. Owen, Annals of Applied Statistics 1, 2007). With one seed the seed is held
-fixed, and nothing here says what another would give.
+(P. Koehn, 2004). A method with several seeds is the mean of their losses. Its seeds are too few to draw: three of them
+have hardly any distinct means, so that their draws have no tail. Where a method has several, the variance over
+documents (bootstrap) and that of each mean over seeds are added, and the interval is Student's, with the degrees of
+freedom of F. E. Satterthwaite (Biometrics Bulletin 2, 1946) and B. L. Welch (Biometrika 34, 1947). With one seed the
+seed is held fixed: the interval is for these runs, and nothing here says what another seed would give.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from .evaluation import Interval
 from .exceptions import RunError
@@ -55,11 +56,21 @@ def over_seeds(bits_per_byte: Sequence[float]) -> SeedSummary:
 
 
 @dataclass(frozen=True)
+class Variance:
+    """An estimated variance, (bits per byte)², and how many degrees of freedom its estimate has."""
+
+    value: float
+    degrees: float
+
+
+@dataclass(frozen=True)
 class Contrast:
-    """A difference (bits per byte) and the same under every bootstrap draw, shape (samples,)."""
+    """A difference (bits per byte) and the same under every bootstrap draw of documents, shape (samples,)."""
 
     value: float
     draws: np.ndarray
+    seeds: tuple[Variance, ...] = ()
+    """What the choice of seeds adds to the variance: one part for each method of several seeds, independent ones."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +79,26 @@ class Bootstrap:
 
     values: Mapping[str, float]
     draws: Mapping[str, np.ndarray]
-    """Shape (samples,) each; position i is the same drawn documents for every method."""
+    """Shape (samples,) each; position i is the same drawn documents for every method, each seed with equal weight."""
+    seeds: Mapping[str, Variance]
+    """Variance of the mean over seeds, of every method that has several."""
 
     def difference(self, first: str, second: str) -> Contrast:
         """``first`` less ``second``."""
-        return Contrast(self.values[first] - self.values[second], self.draws[first] - self.draws[second])
+        value, draws = self.values[first] - self.values[second], self.draws[first] - self.draws[second]
+        return Contrast(value, draws, tuple(self.seeds[name] for name in (first, second) if name in self.seeds))
 
 
 def mean_contrast(contrasts: Sequence[Contrast]) -> Contrast:
-    """The mean of several contrasts from the same draws."""
+    """The mean of several contrasts from the same draws, of which no two share a method."""
+    count = len(contrasts)
     value = float(np.mean([each.value for each in contrasts]))
-    return Contrast(value, np.mean([each.draws for each in contrasts], axis=0))
+    seeds = tuple(Variance(part.value / count**2, part.degrees) for each in contrasts for part in each.seeds)
+    return Contrast(value, np.mean([each.draws for each in contrasts], axis=0), seeds)
 
 
 def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int, seed: int = 0) -> Bootstrap:
-    """Draw documents, and seeds where a method has several, and take every method's bits per byte each time.
+    """Draw documents and take every method's bits per byte each time, as the mean over its seeds.
 
     Args:
         losses: nats by method, shape (seeds, documents) each; the documents are the same and in one order.
@@ -95,17 +111,20 @@ def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int,
     """
     if not all(np.isfinite(matrix).all() for matrix in losses.values()):
         raise RunError("a run whose loss is not finite cannot be compared: leave runs that diverged out")
-    stacked = np.vstack(list(losses.values()))
+    means = np.stack([matrix.mean(axis=0) for matrix in losses.values()])
     bits = np.concatenate(
-        [weights @ stacked.T / (weights @ sizes)[:, None] for weights in draw_weights(len(sizes), samples, seed)]
+        [weights @ means.T / (weights @ sizes)[:, None] for weights in draw_weights(len(sizes), samples, seed)]
     ) / math.log(2)
-    ends = np.cumsum([len(matrix) for matrix in losses.values()])
-    draws = {
-        name: (bits[:, end - len(matrix) : end] * _seed_weights(len(matrix), samples, [seed, place])).sum(axis=1)
-        for place, (name, matrix, end) in enumerate(zip(losses, losses.values(), ends, strict=True), start=1)
-    }
-    values = {name: float(matrix.sum() / len(matrix) / sizes.sum() / math.log(2)) for name, matrix in losses.items()}
-    return Bootstrap(values, draws)
+    by_seed = {name: matrix.sum(axis=1) / sizes.sum() / math.log(2) for name, matrix in losses.items()}
+    return Bootstrap(
+        values={name: float(values.mean()) for name, values in by_seed.items()},
+        draws=dict(zip(losses, bits.T, strict=True)),
+        seeds={name: _of_mean(values) for name, values in by_seed.items() if len(values) > 1},
+    )
+
+
+def _of_mean(values: np.ndarray) -> Variance:
+    return Variance(float(values.var(ddof=1) / len(values)), len(values) - 1)
 
 
 def draw_weights(things: int, samples: int, seed: int) -> Iterator[np.ndarray]:
@@ -114,14 +133,6 @@ def draw_weights(things: int, samples: int, seed: int) -> Iterator[np.ndarray]:
     for start in range(0, samples, step := max(1, CHUNK // things)):
         drawn = generator.integers(things, size=(min(step, samples - start), things))
         yield _counts(drawn, things)
-
-
-def _seed_weights(seeds: int, samples: int, seed: Sequence[int]) -> np.ndarray:
-    """Weight of each seed in each sample, shape (samples, seeds); rows sum to 1."""
-    if seeds == 1:
-        return np.ones((samples, 1))
-    drawn = np.random.default_rng(seed).integers(seeds, size=(samples, seeds - 1))
-    return _counts(drawn, seeds) / (seeds - 1)
 
 
 def _counts(drawn: np.ndarray, kinds: int) -> np.ndarray:
@@ -187,6 +198,42 @@ def p_value(draws: np.ndarray) -> float:
     return min(1.0, 2 * (rarer + 1) / (len(draws) + 1))
 
 
+@dataclass(frozen=True)
+class StandardError:
+    """Of an estimate: the root of its variance, and the degrees of freedom for Student's t."""
+
+    value: float
+    degrees: float
+
+    def p_value(self, estimate: float) -> float:
+        """Two-sided p-value that the estimate is of nothing."""
+        if not self.value:
+            return float(estimate == 0)
+        return 2 * float(student.sf(abs(estimate) / self.value, self.degrees))
+
+    def interval(self, estimate: float, level: float) -> Interval:
+        """Interval that misses with probability ``level``."""
+        reach = float(student.isf(level / 2, self.degrees)) * self.value
+        return Interval(estimate, estimate - reach, estimate + reach)
+
+
+def standard_error(contrast: Contrast, documents: int) -> StandardError:
+    """Of a contrast over documents and seeds: the variances of both added, degrees by Satterthwaite's approximation.
+
+    With independent parts v of d degrees, the sum has about ``(Σv)² / Σ(v²/d)`` (F. E. Satterthwaite, 1946). The
+    variance over documents is that of the draws times D/(D - 1), for which of D documents the draws are too narrow.
+
+    Args:
+        contrast: with bootstrap draws of documents.
+        documents: how many were drawn, at least 2.
+    """
+    over_documents = Variance(float(contrast.draws.var()) * documents / (documents - 1), documents - 1)
+    parts = [part for part in (over_documents, *contrast.seeds) if part.value > 0]
+    total = sum(part.value for part in parts)
+    degrees = total**2 / sum(part.value**2 / part.degrees for part in parts) if parts else math.inf
+    return StandardError(math.sqrt(total), degrees)
+
+
 # ------------------------------------------------------------------------------------------------- many comparisons
 
 
@@ -216,8 +263,12 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
     held to (1 - confidence) / m, the next to (1 - confidence) / (m - 1), and so on; after the first that fails, all
     keep its level. So an interval excludes 0 exactly where the adjusted p-value is at most 1 - confidence.
 
-    A bootstrap from a handful of documents knows no more than they do: no p-value is below :func:`smallest_p`, and
-    where that is above a comparison's level, its interval is unbounded.
+    A contrast of methods with one seed each has percentile intervals of its draws (:func:`interval`), which hold for
+    these runs. One with several seeds has Student's t over documents and seeds (:func:`standard_error`), which holds
+    for the methods.
+
+    A handful of documents says no more than it knows: no p-value is below :func:`smallest_p`, and where that is above a
+    comparison's level, its interval is unbounded.
 
     Args:
         contrasts: by name, all from the same number of documents or each from its own.
@@ -227,18 +278,34 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
     Returns:
         one row a contrast: difference (bits per byte), low, high, p, p_holm, excludes_zero.
     """
-    least = [smallest_p(int(count)) for count in np.broadcast_to(documents, len(contrasts))]
-    p_values = [max(p_value(each.draws), floor) for each, floor in zip(contrasts.values(), least, strict=True)]
+    counts = np.broadcast_to(documents, len(contrasts)).tolist()
+    asked = list(zip(contrasts.values(), counts, strict=True))
+    p_values = [_p_value(contrast, count) for contrast, count in asked]
     levels = _holm_levels(p_values, 1 - confidence)
     rows = []
-    for contrast, level, floor in zip(contrasts.values(), levels, least, strict=True):
-        found = interval(contrast, level if floor <= level + ROUNDING else 0)
+    for (contrast, count), level in zip(asked, levels, strict=True):
+        found = _interval(contrast, count, level)
         excludes = found.low > 0 or found.high < 0
         rows.append({"difference": found.value, "low": found.low, "high": found.high, "excludes_zero": excludes})
     table = pd.DataFrame(rows, index=list(contrasts), columns=["difference", "low", "high", "excludes_zero"])
     table.insert(3, "p", p_values)
     table.insert(4, "p_holm", holm(p_values))
     return table.astype({"excludes_zero": bool})
+
+
+def _p_value(contrast: Contrast, documents: int) -> float:
+    least = smallest_p(documents)
+    if least == 1 or not contrast.seeds:
+        return max(p_value(contrast.draws), least)
+    return max(standard_error(contrast, documents).p_value(contrast.value), least)
+
+
+def _interval(contrast: Contrast, documents: int, level: float) -> Interval:
+    if smallest_p(documents) > level + ROUNDING:
+        return Interval(contrast.value, -math.inf, math.inf)
+    if contrast.seeds:
+        return standard_error(contrast, documents).interval(contrast.value, level)
+    return interval(contrast, level)
 
 
 def _holm_levels(p_values: Sequence[float], alpha: float) -> np.ndarray:

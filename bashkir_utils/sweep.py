@@ -33,7 +33,19 @@ from .exceptions import BashkirError, RunError, SweepError
 from .failures import Failure, Reason
 from .minimal_pairs import StudyPairs, study_pairs
 from .planning import Machine, fitting_layout
-from .runs import evaluate, forgetting, in_turn, is_busy, is_complete, is_stored, load_run, obtain, pair_scores
+from .runs import (
+    evaluate,
+    forgetting,
+    in_turn,
+    is_busy,
+    is_complete,
+    is_stored,
+    load_run,
+    obtain,
+    pair_scores,
+    stored_bits,
+    zero_shot_bits,
+)
 from .study import EvaluationSpec, ForgettingSpec, Layout, PairsSpec, RunSpec, Specification, Study
 from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
 
@@ -81,6 +93,8 @@ class Outcome(Specification):
     message: str = ""
     """Of a failure: one line."""
     bits_per_byte: Interval | None = None
+    diverged: str = ""
+    """Why a finished cell counts as diverged, by ``failures.divergence`` and the zero-shot scores that there are."""
     pairs_right: float | None = None
     """Share of the minimal pairs, 0…1; None where none were asked for."""
 
@@ -269,7 +283,8 @@ def _done(order: Order, corpus: Corpus, pairs: StudyPairs | None, workspace: Wor
     right = None if pairs is None else float(pair_scores(run, pairs, workspace)["right"].mean())
     if order.forgetting is not None:
         forgetting(run, order.forgetting, workspace)
-    return Outcome(run_id=run.run_id, state="finished", seconds=0, bits_per_byte=bits, pairs_right=right)
+    why = failures.divergence(bits.value, zero_shot_bits(order.cell, order.evaluation, workspace))
+    return Outcome(run_id=run.run_id, state="finished", seconds=0, bits_per_byte=bits, diverged=why, pairs_right=right)
 
 
 def _trained(order: Order, corpus: Corpus, workspace: Workspace) -> Any:
@@ -415,8 +430,9 @@ def _warn_if_too_large(ray: ModuleType, asked: Resources) -> None:
 def table(planned: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """What became of every cell that the sweep is about.
 
-    Columns: run, state (``finished``: now; ``found``: before; ``waiting``: left by a limit; or the reason of a
-    failure), bits_per_byte, seconds (of this sweep), attempts (starts of its training), resumed_from (step).
+    Columns: run, state (``finished``: now; ``found``: before; ``diverged``: either, and scored worse than its model as
+    it came; ``waiting``: left by a limit; or the reason of a failure), bits_per_byte, seconds (of this sweep), attempts
+    (starts of its training), resumed_from (step).
     """
     now = {outcome.run_id: outcome for outcome in outcomes}
     return pd.DataFrame([_row(cell, now.get(cell.run_id), planned) for cell in planned.cells])
@@ -424,8 +440,8 @@ def table(planned: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 def _row(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> dict[str, Any]:
     row: dict[str, Any] = {"run": cell.run_id, "state": _state(cell, outcome, planned)}
-    interval = outcome.bits_per_byte if outcome else None
-    row["bits_per_byte"] = f"{interval.value:.4f}" if interval else ""
+    bits = stored_bits(cell, planned.study.evaluation, planned.workspace)
+    row["bits_per_byte"] = "" if bits is None else f"{bits:.4f}"
     row["seconds"] = f"{outcome.seconds:.0f}" if outcome else ""
     stored = (planned.workspace.runs / cell.run_id).is_dir()
     record = load_run(cell.run_id, planned.workspace).record if stored else {}
@@ -435,9 +451,15 @@ def _row(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> dict[str, Any
 
 
 def _state(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> str:
+    """What :func:`table` calls it; all cells are scored by now, so a base that came after its adapter counts too."""
     failure = failures.find(cell.run_id, planned.workspace)
-    if outcome is not None and outcome.state == "finished":
-        return "finished"
-    if failure is not None:
+    now = outcome is not None and outcome.state == "finished"
+    if failure is not None and not now:
         return str(failure.reason)
-    return "found" if planned.is_complete(cell) else "waiting"
+    if not now and not planned.is_complete(cell):
+        return "waiting"
+    spec, workspace = planned.study.evaluation, planned.workspace
+    bits = stored_bits(cell, spec, workspace)
+    if bits is not None and failures.divergence(bits, zero_shot_bits(cell, spec, workspace)):
+        return str(Reason.DIVERGED)
+    return "finished" if now else "found"

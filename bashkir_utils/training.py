@@ -184,7 +184,7 @@ def train(  # noqa: PLR0913, PLR0917
     ``layout`` cuts each step otherwise than the profile does; the checkpoint may be of another one.
 
     Raises:
-        DivergenceError: the loss stopped being a number.
+        DivergenceError: the loss in training or validation stopped being a number, or weights did.
         RunError: the layout has another effective batch, or cannot be dealt out to the processes.
     """
     spec, launch = _budget(run), launched()
@@ -211,9 +211,10 @@ def train(  # noqa: PLR0913, PLR0917
     history = trainer.state.log_history
     curve = _curve(history, tokens_per_step, data)
     if not all(map(_finite, history)):
-        raise DivergenceError(
-            "the training loss is not a finite number: lower the learning rate or use precision: fp32"
-        )
+        raise DivergenceError(f"the loss is not a finite number: {_ADVICE}")
+    # the last update comes after the last loss that is looked at
+    if not all(finite for (finite,) in from_all([int(_finite_weights(model))])):
+        raise DivergenceError(f"trained weights are not finite numbers: {_ADVICE}")
     tokens = steps * tokens_per_step
     wall = max((entry.get("seconds", 0.0) for entry in history), default=0.0)
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
@@ -279,8 +280,19 @@ class _Trainer(Trainer):
         return stack
 
 
+_ADVICE = "lower the learning rate or use precision: fp32"
+
+
 def _finite(entry: dict[str, Any]) -> bool:
-    return math.isfinite(entry.get("loss", 0.0))
+    return all(math.isfinite(entry.get(name, 0.0)) for name in ("loss", "eval_loss"))
+
+
+def _finite_weights(model: AnyModel) -> bool:
+    """Whether all that was trained is finite, as far as this process holds it."""
+    trained: list[Any] = [each.detach() for each in model.parameters() if each.requires_grad]
+    # FSDP spreads a tensor over the processes; each looks at its own part
+    parts = (each.to_local() if hasattr(each, "to_local") else each for each in trained)
+    return all(bool(torch.isfinite(part).all()) for part in parts)
 
 
 def _budget(run: RunSpec) -> TrainingSpec:

@@ -93,6 +93,14 @@ def empty(folder: Path) -> str:
     return str(folder / "empty")
 
 
+def stored_part(folder: Path) -> str:
+    """A folder inside a run."""
+    (folder / "home" / "runs").mkdir(parents=True)
+    (folder / "home" / "runs" / "one").symlink_to(folder)
+    (folder / "evaluation").mkdir()
+    return "one/evaluation"
+
+
 BAD = {
     "unknown profile": (lambda t: ["corpus", "-p", "nothing"], "unknown profile 'nothing'"),
     "missing profile": (lambda t: ["run", "-p", str(t / "no.yaml")], "no such file"),
@@ -126,6 +134,12 @@ BAD = {
     "no network": (lambda t: ["corpus", "-c", "hub:nobody/nothing"], "not cached and not to be had"),
     "bad commit": (lambda t: ["corpus", "-c", "github:a/b"], "expected github:owner/name@commit"),
     "unknown run": (lambda t: ["runs", "nothing"], "no run 'nothing'"),
+    "a run without a name": (lambda t: ["runs", ""], "no run ''"),
+    "the store as a run": (lambda t: ["export", ".", str(t / "new")], "no run '.'"),
+    "a part of a run": (lambda t: ["runs", stored_part(t)], "no run 'one/evaluation'"),
+    "an endless name": (lambda t: ["runs", "x" * 5000], "no run 'xxx"),
+    "nowhere to measure into": (lambda t: ["plan", "--measure", "/proc/x/y.json"], "cannot write y.json"),
+    "a folder to measure into": (lambda t: ["plan", "--measure", empty(t)], "cannot write empty: is a directory"),
     "pairs into a folder that is there": (lambda t: ["language", "pairs", empty(t)], "empty exists already"),
     "more pairs than there are": (
         lambda t: ["language", "pairs", str(t / "new"), "--count", "100000"],
@@ -169,7 +183,7 @@ def test_bad_input_is_one_line_and_exit_code_2(case, bashkir, tmp_path):
     assert "Traceback" not in err
     home = Workspace(tmp_path / "home")
     assert [path for path in home.corpora.glob("[!.]*") if case not in PREPARED] == []
-    assert not home.runs.exists() or not list(home.runs.glob("[!.]*"))
+    assert not home.runs.exists() or not [path for path in home.runs.glob("[!.]*") if not path.is_symlink()]
 
 
 def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
@@ -253,6 +267,40 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     assert len(scored_runs(third)) == third.held_out["run_id"].nunique() == 3
 
 
+def test_a_model_that_is_off_is_recorded_once_it_is_stored(bashkir, tmp_path, monkeypatch):
+    on = {"name": "on", "source": "random:llama", "methods": []}
+    path = profile(tmp_path, models=[on, on | {"name": "off", "enabled": False}])
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    bashkir("run", "-p", path)
+    assert bashkir("record", "-p", path)[1].startswith("1 runs recorded")
+    assert bashkir("sweep", "-p", path, "--only", "off/*/*")[0] == 0
+    assert bashkir("record", "-p", path)[1].startswith("2 runs recorded")
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert [row.model for row in found.rows] == ["on", "off"]
+
+
+def test_a_run_that_cannot_be_scored_does_not_stop_the_record(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils import runs
+    from bashkir_utils.exceptions import MemoryLimitError
+
+    path, score = profile(tmp_path), runs.score_documents
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    for method in ("zero_shot", "full"):
+        bashkir("train", "-p", path, "-m", method)
+
+    def too_large(model, *arguments):
+        if model.name_or_path.endswith("model"):
+            raise MemoryLimitError("out of memory at its scores")
+        return score(model, *arguments)
+
+    monkeypatch.setattr(runs, "score_documents", too_large)
+    code, out, _ = bashkir("record", "-p", path, "--complete")
+    assert (code, out.startswith("1 runs recorded"), out.rstrip().endswith(", 1 that failed")) == (0, True, True)
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert [row.method for row in found.rows] == ["zero_shot"]
+    assert [(each.method, each.reason) for each in found.record.failed] == [("full", "out_of_memory")]
+
+
 def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkeypatch):
     methods = [{"name": "full", "kind": "full"}, {"name": "wild", "kind": "full", "learning_rate": 1e30}]
     forgetting = {"paragraphs": 2, "window": 32, "overlap": 8}
@@ -287,6 +335,19 @@ def test_minimal_pairs_are_written_for_others(form, file, bashkir, tmp_path):
     assert code == 0
     assert "50 pairs written" in out
     assert (tmp_path / "out" / file).is_file()
+
+
+def test_the_page_on_running_names_every_verb():
+    page = (Path(__file__).parent.parent / "book" / "how_to_run.md").read_text(encoding="utf-8")
+    groups = [("", cli.app), *((f"{each.name} ", each.typer_instance) for each in cli.app.registered_groups)]
+    verbs = [
+        f"bashkir {group}{command.name or command.callback.__name__}"
+        for group, typed in groups
+        for command in typed.registered_commands
+        if not command.hidden
+    ]
+    assert "bashkir language pairs" in verbs
+    assert [verb for verb in verbs if f"| `{verb}` |" not in page] == []
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -372,7 +433,11 @@ def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path
     assert f"model of {run} in {out}: " in printed
     assert "bits per byte with the adapter on its base" in printed
     assert {"model.safetensors", "tokenizer.json", "README.md", "config.json"} <= {path.name for path in out.iterdir()}
-    for arguments, reason in (((run, str(out)), "exists"), (("nothing", str(tmp_path / "new")), "no run 'nothing'")):
+    for arguments, reason in (
+        ((run, str(out)), "exists"),
+        (("nothing", str(tmp_path / "new")), "no run 'nothing'"),
+        ((run, "/proc/x/y"), "cannot write the export y"),
+    ):
         code, _, complaint = bashkir("export", *arguments)
         assert code == 2
         assert reason in complaint

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_results import NATS_PER_BYTE, documents, made, made_report
+from scipy.stats import t as student
 
 from bashkir_utils import comparisons, report
 from bashkir_utils.evaluation import summarise
@@ -136,7 +137,28 @@ def test_several_seeds_are_one_way(seeded):
     assert (row["mean"], row["deviation"]) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
     assert "standard deviation is" in comparisons.seed_findings(seeded)
     assert "mean of 3 seeds" in comparisons.findings(seeded)
-    assert "draw documents and seeds; with 3 to 3 seeds" in comparisons.findings(seeded)
+    assert "From 3 to 3 seeds a way" in comparisons.findings(seeded)
+
+
+def test_what_is_claimed_depends_on_how_many_seeds_each_way_has(live, seeded):
+    assert comparisons.what_is_claimed(seeded).endswith("over the choice of documents and of seeds.")
+    assert "each way has one seed, so a claim holds for these runs" in comparisons.what_is_claimed(live)
+    rows = tuple(row for row in seeded.rows if row.method != "lora_r8" or row.seed == 1)
+    mixed = replace(seeded, record=seeded.record.model_copy(update={"rows": rows}))
+    assert "what is said of lora r8 is of one run each" in comparisons.what_is_claimed(mixed)
+    for report_ in (live, seeded, mixed):
+        claim = comparisons.what_is_claimed(report_)
+        assert claim in comparisons.differences_html(report_)
+        assert claim in comparisons.findings(report_).replace("\\", "")
+
+
+def test_differences_of_ways_with_several_seeds_have_students_interval(seeded):
+    """At least as wide as the seeds alone make it, whose degrees are 4 at most, at the mildest level of the family."""
+    values = {name: [row.bits_per_byte.value for row in seeded.rows if row.method == name] for name in LEVELS}
+    between = sum(np.var(values[name], ddof=1) / 3 for name in ("lora_r8", "lora_r16"))
+    row = comparisons.differences_from(seeded, "lora r8").loc["lora r16"]
+    assert row["high"] - row["difference"] > math.sqrt(between) * student.isf(0.025, 4)
+    assert row["high"] - row["difference"] == pytest.approx(row["difference"] - row["low"])
 
 
 # --- differences -------------------------------------------------------------------------------------------------

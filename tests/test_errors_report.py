@@ -115,3 +115,12 @@ def test_the_choice_is_made_over_prompts_and_without_runs_that_diverged(live, co
     broken = report.StudyReport(live.record.model_copy(update={"rows": rows}), live.documents)
     left = errors_report.what_to_choose(broken, measured)
     assert not any("qlora r8" in {row["choose"], *row["not_worse"], row["worst"]} for _, row in left.iterrows())
+    page = errors_report.choices_html(broken, left)
+    assert "Left out: qlora r8 seed 1 (diverged): worse than zero-shot; qlora r8 seed 2 (diverged)" in page
+    assert "Left out" not in errors_report.choices_html(live, table)
+    assert errors_report.agreement(broken, measured, "bits_per_byte")["runs"].max() == 4
+    hopeless = tuple(
+        row.model_copy(update={"bits_per_byte": bad.bits_per_byte.__class__(np.nan, 0, 0)}) for row in rows
+    )
+    none = report.StudyReport(live.record.model_copy(update={"rows": hopeless}), live.documents)
+    assert "every run diverged" in errors_report.choices_html(none, errors_report.what_to_choose(none, measured))

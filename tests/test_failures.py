@@ -1,5 +1,6 @@
 import errno
 import json
+import math
 
 import pytest
 import torch
@@ -78,3 +79,18 @@ def test_what_cannot_be_read_is_passed_over(workspace):
     (folder / "odd.json").write_text(json.dumps({"run_id": "odd"}))
     assert [failure.run_id for failure in failures.list_failures(workspace)] == ["whole"]
     assert runs.list_runs(workspace) == []
+
+
+@pytest.mark.parametrize(
+    ("bits", "zero_shot", "reason"),
+    [
+        (math.nan, 8.0, failures.NOT_FINITE),
+        (math.inf, None, failures.NOT_FINITE),
+        (23.4, 8.06, failures.WORSE),
+        (8.06, 8.06, ""),
+        (23.4, None, ""),
+        (23.4, math.nan, ""),
+    ],
+)
+def test_a_run_has_diverged_if_it_is_no_number_or_worse_than_its_model_as_it_came(bits, zero_shot, reason):
+    assert failures.divergence(bits, zero_shot) == reason

@@ -170,8 +170,25 @@ def test_runs_that_diverged_and_models_without_zero_shot_are_left_out(live):
     rows = (live.rows[0], worse, *live.rows[2:])
     broken = replace(live, record=live.record.model_copy(update={"rows": rows}))
     assert set(forgetting_table(broken)["label"]) == {"lora r8", "qlora r8"}
+    for page in (forgetting_html(broken), forgetting_findings(broken)):
+        assert "Runs that are in no row: full: 1 diverged." in page
+    assert "in no row" not in forgetting_html(live) + forgetting_findings(live)
     alone = replace(live, record=live.record.model_copy(update={"rows": live.rows[1:]}))
     assert forgetting_table(alone).empty
+
+
+def test_that_no_way_is_left_is_not_that_nothing_was_scored(live):
+    bad = {"bits_per_byte": report.Interval(9.0, 8.0, 10.0)}
+    rows = (live.rows[0], *(row.model_copy(update=bad) for row in live.rows[1:]))
+    broken = replace(live, record=live.record.model_copy(update={"rows": rows}))
+    for page in (forgetting_html(broken), forgetting_findings(broken)):
+        assert "no way of adaptation is left" in page
+        assert "full: 1 diverged; lora r8: 1 diverged" in page
+        assert "No text in other languages was scored" not in page
+    (axes,) = forgetting_against_gain(broken, "None left").axes
+    assert "no way of adaptation is left" in axes.texts[0].get_text()
+    alone = replace(live, record=live.record.model_copy(update={"rows": live.rows[1:]}))
+    assert "full: not scored, or not its model as it came" in forgetting_html(alone)
 
 
 def test_several_seeds_are_one_row(tmp_path):
@@ -179,6 +196,10 @@ def test_several_seeds_are_one_row(tmp_path):
     table = forgetting_table(with_held_out(bare, scores(bare)))
     assert len(table) == 6
     assert table["label"].nunique() == 3
+    # Student's interval is symmetric, the percentile one is not
+    assert (table["high"] - table["difference"]).tolist() == pytest.approx(
+        (table["difference"] - table["low"]).tolist()
+    )
 
 
 def test_a_record_that_grows_compares_the_runs_that_are_scored(tmp_path):

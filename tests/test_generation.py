@@ -6,7 +6,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from bashkir_utils import generation
 from bashkir_utils.adapt import adapt
-from bashkir_utils.exceptions import ModelError
+from bashkir_utils.exceptions import DivergenceError, ModelError
 from bashkir_utils.generation import COLUMNS, generate, throughput
 from bashkir_utils.models import byte_tokenizer, load_model, load_tokenizer
 from bashkir_utils.packing import boundaries, encode
@@ -54,6 +54,15 @@ def test_adapted_models_generate(kind, workspace):
     assert list(table.columns) == list(COLUMNS)
     assert table[["prompt", "sample"]].to_records(index=False).tolist() == [(p, s) for p in PROMPTS for s in (0, 1)]
     assert table["new_tokens"].between(0, 10).all()
+
+
+@pytest.mark.parametrize("spec", [SAMPLED, GREEDY], ids=["sampled", "greedy"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_model_whose_logits_are_no_numbers_writes_nothing(spec, value, workspace):
+    model, tokenizer = loaded("llama", workspace)
+    model.lm_head.weight.data[5] = value
+    with pytest.raises(DivergenceError, match="logits are not finite"):
+        generate(model, tokenizer, PROMPTS, spec)
 
 
 def test_a_trained_adapter_changes_the_text(workspace):
@@ -159,7 +168,7 @@ class _Scripted(torch.nn.Module):
         super().__init__()
         self.new, self.device, self.config = new, torch.device("cpu"), GenerationConfig()
 
-    def generate(self, input_ids, attention_mask, generation_config):
+    def generate(self, input_ids, attention_mask, **_):
         self.asked = (input_ids, attention_mask)
         return torch.cat([input_ids, torch.tensor([self.new] * len(input_ids))], dim=1)
 

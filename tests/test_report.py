@@ -2,6 +2,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,8 +13,9 @@ from markdown_it import MarkdownIt
 
 from bashkir_utils import comparisons, report
 from bashkir_utils.errors import summarise_continuations
-from bashkir_utils.exceptions import RunError
+from bashkir_utils.exceptions import DivergenceError, RunError
 from bashkir_utils.failures import Failure, Reason
+from bashkir_utils.plots import results as plots
 from bashkir_utils.study import GenerationSpec
 from bashkir_utils.workspace import recorded_folder
 
@@ -77,6 +79,8 @@ def test_diverged_means_not_finite_or_worse_than_the_model_as_it_came(tmp_path):
     assert report.best_run(live).kind in {"qlora", "zero_shot"}
     page = report.results_html(live, "All runs")
     assert page.count("worse than zero-shot") == page.count("loss not finite") == 1
+    assert list(live.labels.values()) == ["zero shot", "full (diverged)", "lora r8 (diverged)", "qlora r8"]
+    assert list(live.arms.values()) == ["zero shot", "full", "lora r8", "qlora r8"], "a way is not its bad run"
     alone = report.StudyReport(live.record.model_copy(update={"rows": live.rows[2:]}), live.documents)
     assert report.diverged(alone) == {}, "without the zero-shot run only the loss itself tells"
 
@@ -358,3 +362,43 @@ def test_hostile_labels_stay_text_in_sentences(tmp_path):
         assert tags(page) <= {"p", "strong", "ul", "li"}
         assert not set(page) & {"\x1b", "\u202e"}
     assert tags(report.results_html(live, HOSTILE)) == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+
+
+def worse(live, kind):
+    """The same report with the runs of one kind far above the model as it came."""
+    bad = {"bits_per_byte": report.Interval(9.0, 8.0, 10.0)}
+    rows = tuple(row.model_copy(update=bad) if row.kind == kind else row for row in live.rows)
+    return replace(live, record=live.record.model_copy(update={"rows": rows}))
+
+
+def test_a_run_that_diverged_is_marked_beside_the_paper_and_in_the_figures(live):
+    paper = pd.DataFrame({"model": ["m"], "method": ["full"], "perplexity (reported)": [4.0], "bits per byte": [1.2]})
+    broken = worse(live, "lora")
+    table = report.beside_paper(paper, broken)
+    marked = table[table["method"].str.endswith("(diverged)")]
+    assert marked[["method", "kind"]].to_numpy().tolist() == [["lora_r8 (diverged)", "lora"]]
+    assert "lora r8 (diverged) (ours)" in [
+        label.get_text().removeprefix("tiny, ") for label in plots.beside_paper(table, "x").axes[0].get_yticklabels()
+    ]
+    (axes,) = plots.curves(broken, "tokens", "x").axes
+    assert [line.get_label() for line in axes.lines] == ["full", "lora r8 (diverged)", "qlora r8"]
+    (axes,) = plots.pareto(broken, "wall_seconds", "x").axes
+    assert sum(text.get_text() == "lora r8 (diverged)" for text in axes.texts) == 1
+
+
+def test_a_run_that_cannot_write_is_named_and_stops_no_other(live, monkeypatch):
+    silent = live.rows[1].run_id
+
+    def write(run, spec, workspace):
+        if run.run_id == silent:
+            raise DivergenceError("no numbers")
+        return pd.DataFrame({"prompt": ["p"], "continuation": ["c"]})
+
+    monkeypatch.setattr(report, "generations", write)
+    made_runs = [SimpleNamespace(run_id=row.run_id) for row in live.rows]
+    table = report.continuations(live, made_runs, None, None)
+    assert table["model"].tolist() == ["zero shot", "lora r8", "qlora r8"]
+    summary = pd.DataFrame({"loop_share": [0.1, 0.2, 0.3]}, index=table["model"].tolist())
+    assert "**No text was written by full**" in report.continuation_findings(live, summary)
+    with pytest.raises(RunError, match="no run of made can write"):
+        report.continuations(live, made_runs[1:2], None, None)

@@ -12,12 +12,24 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from bashkir_utils import runs
-from bashkir_utils.exceptions import DownloadError, ModelError, RunError, TokenizerError
+from bashkir_utils.exceptions import DivergenceError, DownloadError, ModelError, RunError, TokenizerError
+from bashkir_utils.failures import Failure
 from bashkir_utils.language.pairs import generate_pairs
-from bashkir_utils.minimal_pairs import StudyPairs, score_pairs
-from bashkir_utils.study import ZERO_SHOT, EvaluationSpec, GenerationSpec, Layout, ModelSpec, RunSpec
+from bashkir_utils.minimal_pairs import StudyPairs, score_pairs, study_pairs
+from bashkir_utils.study import (
+    ZERO_SHOT,
+    EvaluationSpec,
+    ForgettingSpec,
+    GenerationSpec,
+    Layout,
+    ModelSpec,
+    PairsSpec,
+    RunSpec,
+    load_study,
+)
 from bashkir_utils.workspace import Workspace, read_json
 
 from conftest import METHODS
@@ -70,13 +82,101 @@ def test_a_run_that_diverges_or_wants_too_much_memory_does_not_stop_the_rest(ask
     assert runs.obtain_all([other], text_corpus, workspace).failed[0][1].reason == "out_of_memory"
 
 
+def test_a_model_that_cannot_be_fetched_does_not_stop_the_rest(ask, text_corpus, workspace, monkeypatch):
+    load = runs.load_base
+
+    def gated(model, *others):
+        if model.name == "gated":
+            raise DownloadError("no access")
+        return load(model, *others)
+
+    monkeypatch.setattr(runs, "load_base", gated)
+    closed = ask("zero_shot").model_copy(update={"model": ModelSpec(name="gated", source="random:gpt2")})
+    done = runs.obtain_all([closed, ask("zero_shot")], text_corpus, workspace)
+    assert [run.run_id for run in done.runs] == [ask("zero_shot").run_id]
+    assert [(cell, failure.reason, failure.message) for cell, failure in done.failed] == [
+        (closed, "download", "no access")
+    ]
+
+
 def test_what_the_user_can_mend_stops_a_chapter(ask, text_corpus, workspace, monkeypatch):
     def fail(*_):
-        raise DownloadError("no network")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(runs, "load_base", fail)
-    with pytest.raises(DownloadError, match="no network"):
+    with pytest.raises(RunError, match="free some space"):
         runs.obtain_all([ask("full")], text_corpus, workspace)
+
+
+@pytest.fixture
+def small_study():
+    return load_study("smoke").model_copy(
+        update={
+            "evaluation": SPEC,
+            "minimal_pairs": PairsSpec(pairs=2),
+            "forgetting": ForgettingSpec(paragraphs=2, window=64, overlap=16),
+        }
+    )
+
+
+def failing_for(run_id: str, error: Exception, work):
+    """``work`` on a run, which fails for one run."""
+
+    def fail(run, *others):
+        if run.run_id == run_id:
+            raise error
+        return work(run, *others)
+
+    return fail
+
+
+@pytest.mark.parametrize("stage", ["_score", "_score_paragraphs"])
+def test_a_run_that_cannot_be_scored_does_not_stop_the_rest(
+    stage, ask, text_corpus, workspace, monkeypatch, small_study
+):
+    done = runs.obtain_all([ask("zero_shot"), ask("lora")], text_corpus, workspace)
+    broken = failing_for(ask("zero_shot").run_id, torch.OutOfMemoryError("CUDA out of memory"), getattr(runs, stage))
+    monkeypatch.setattr(runs, stage, broken)
+    scored = runs.score_all(done, text_corpus, small_study, workspace)
+    assert [run.run_id for run in scored.runs] == [ask("lora").run_id]
+    assert [each.run_id for each in scored.evaluations] == [ask("lora").run_id]
+    assert [(cell, failure.reason) for cell, failure in scored.failed] == [(ask("zero_shot"), "out_of_memory")]
+    asked = study_pairs(text_corpus, small_study.minimal_pairs)
+    assert runs.is_complete(ask("lora"), SPEC, asked, workspace, small_study.forgetting)
+    monkeypatch.setattr(runs, stage, failing_for(ask("lora").run_id, MemoryError(), broken))
+    other = small_study.model_copy(
+        update={
+            "evaluation": SPEC.model_copy(update={"window": 32}),
+            "forgetting": ForgettingSpec(paragraphs=3, window=64, overlap=16),
+        }
+    )
+    with pytest.raises(RunError, match=r"no run is left to show; .*out of memory"):
+        runs.score_all(done, text_corpus, other, workspace)
+
+
+def test_cells_that_failed_before_stay_failed(ask, text_corpus, workspace, small_study):
+    failure = Failure(run_id="x", reason="diverged", message="m", date="d", machine={})
+    plain = small_study.model_copy(update={"minimal_pairs": None, "forgetting": None})
+    done = runs.obtain_all([ask("zero_shot")], text_corpus, workspace)
+    scored = runs.score_all(replace(done, failed=((ask("full"), failure),)), text_corpus, plain, workspace)
+    assert scored.failed == ((ask("full"), failure),)
+    assert scored.evaluations[0].summary == runs.evaluate(done.runs[0], text_corpus, SPEC, workspace).summary
+
+
+def test_the_model_as_it_came_is_found_beside_a_cell_if_it_was_scored_alike(ask, text_corpus, workspace):
+    assert runs.zero_shot_bits(ask("lora"), SPEC, workspace) is None
+    base = runs.evaluate(runs.obtain(ask("zero_shot"), text_corpus, workspace), text_corpus, SPEC, workspace)
+    assert runs.zero_shot_bits(ask("lora"), SPEC, workspace) == base.summary["bits_per_byte"].value
+    assert runs.zero_shot_bits(ask("lora"), SPEC.model_copy(update={"window": 32}), workspace) is None
+
+
+def test_a_stored_run_of_broken_weights_writes_nothing_and_says_why(ask, text_corpus, workspace):
+    run = runs.obtain(ask("full"), text_corpus, workspace)
+    path = run.folder / "model/model.safetensors"
+    weights = load_file(path)
+    save_file({name: torch.full_like(each, torch.nan) for name, each in weights.items()}, path, {"format": "pt"})
+    with pytest.raises(DivergenceError, match="not finite"):
+        runs.generations(run, GenerationSpec(prompts=1, max_new_tokens=4), workspace)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])

@@ -7,18 +7,22 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_results import documents
+from scipy.stats import ttest_1samp, ttest_ind
 
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.statistics import (
     Contrast,
+    Variance,
     bootstrap,
     compare,
     draws_needed,
     holm,
     interval,
+    mean_contrast,
     over_seeds,
     p_value,
     paired_difference,
+    standard_error,
     variance_components,
 )
 
@@ -97,13 +101,117 @@ def test_the_value_of_a_method_is_the_mean_of_its_seeds_losses():
     assert found.difference("a", "b").value == pytest.approx((300 - 200) / 400 / math.log(2))
 
 
-def test_drawn_seeds_have_the_variance_of_a_mean_over_seeds():
-    """Documents that are all alike leave the seeds alone to vary: s / sqrt(S), not s sqrt(S - 1) / S."""
-    levels = np.array([0.9, 1.0, 1.4])
-    losses = {"a": np.repeat(levels[:, None] * 100, 40, axis=1)}
-    draws = bootstrap(losses, np.full(40, 100.0), samples=20_000).draws["a"]
-    expected = levels.std(ddof=1) / math.sqrt(3) / math.log(2)
-    assert draws.std() == pytest.approx(expected, rel=0.03)
+@pytest.mark.parametrize("others", [[1.1, 1.2], [1.1, 1.3, 1.15, 1.2, 1.18]])
+def test_where_documents_are_all_alike_the_interval_is_welchs(others):
+    """Two samples of seeds, as SciPy tests them; the bits of a seed are its level over ln 2."""
+    levels = {"a": [0.9, 1.0, 1.25], "b": others}
+    losses = {name: np.repeat(np.array(values)[:, None] * 100, 40, axis=1) for name, values in levels.items()}
+    found = compare({"a": bootstrap(losses, np.full(40, 100.0), samples=100).difference("a", "b")}, 0.9, 40).iloc[0]
+    expected = ttest_ind(levels["a"], others, equal_var=False)
+    assert found["p"] == pytest.approx(expected.pvalue)
+    ends = expected.confidence_interval(0.9)
+    assert (found["low"], found["high"]) == pytest.approx((ends.low / math.log(2), ends.high / math.log(2)))
+
+
+def test_where_seeds_are_all_alike_the_interval_is_that_of_paired_documents():
+    rng = np.random.default_rng(4)
+    shared, own = rng.normal(100, 20, 25), rng.normal(0.5, 2, 25)
+    losses = {"a": np.stack([shared + own] * 3), "b": np.stack([shared] * 3)}
+    drawn = bootstrap(losses, np.full(25, 100.0), samples=20_000)
+    found, expected = compare({"a": drawn.difference("a", "b")}, 0.95, 25).iloc[0], ttest_1samp(own, 0)
+    assert found["p"] == pytest.approx(expected.pvalue, rel=0.05)
+    ends = np.array(expected.confidence_interval()) / 100 / math.log(2)
+    assert found[["low", "high"]].tolist() == pytest.approx(ends.tolist(), abs=0.02 * np.ptp(ends))
+
+
+def test_the_degrees_of_freedom_by_hand():
+    """Documents: draws of variance 2, times 5/4 for five documents, 4 degrees; seeds: 1.5 and 1 with 2 degrees each."""
+    contrast = Contrast(3.0, np.array([3 - math.sqrt(2), 3 + math.sqrt(2)]), (Variance(1.5, 2), Variance(1.0, 2)))
+    found = standard_error(contrast, 5)
+    assert found.value == pytest.approx(math.sqrt(5))
+    assert found.degrees == pytest.approx(25 / (2.5**2 / 4 + 1.5**2 / 2 + 1 / 2))
+
+
+def test_a_mean_of_contrasts_has_the_variance_of_a_mean():
+    one = Contrast(1.0, np.array([1.0, 3.0]), (Variance(8.0, 2),))
+    mean = mean_contrast([one, Contrast(3.0, np.array([2.0, 4.0]))])
+    assert (mean.value, mean.draws.tolist(), mean.seeds) == (2.0, [1.5, 3.5], (Variance(2.0, 2),))
+
+
+def test_where_nothing_varies_a_difference_is_certain_and_none_is_none():
+    table = compare(
+        {name: Contrast(x, np.full(9, x), (Variance(0, 2),)) for name, x in (("a", 0.5), ("b", 0.0))}, 0.95, 40
+    )
+    assert table["p"].tolist() == [2.0**-39, 1.0]
+    assert table.loc["a", ["low", "high"]].tolist() == [0.5, 0.5]
+    assert table["excludes_zero"].tolist() == [True, False]
+
+
+def test_with_several_seeds_a_handful_of_documents_still_supports_no_claim():
+    clear = {"one": Contrast(1.0, np.full(99, 1.0), (Variance(1e-9, 2),))}
+    for few in (1, 5):
+        assert not compare(clear, 0.95, few)["excludes_zero"].any()
+    assert compare(clear, 0.95, 6)["excludes_zero"].all()
+
+
+NOISE = {"seeds dominate": (0.02, 0.02), "documents dominate": (0.002, 0.05)}
+"""Standard deviation between seeds, and of a way by document (nats per byte)."""
+
+
+def drawn_ways(rng, seeds: int, noise: tuple[float, float], shift: float = 0.0, samples: int = 200):
+    """Five ways on 60 documents that differ in nothing but chance, the last of them by ``shift``."""
+    shared = rng.normal(1, 0.25, 60)
+    losses = {
+        name: shared
+        + rng.normal(0, noise[0], (seeds, 1))
+        + rng.normal(0, noise[1], 60)
+        + rng.normal(0, 0.01, (seeds, 60))
+        for name in "abcde"
+    }
+    shifted = losses | {"e": losses["e"] + shift}
+    return bootstrap({name: 100 * nats for name, nats in shifted.items()}, np.full(60, 100.0), samples)
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_families_of_ways_of_three_seeds_that_do_not_differ_are_rarely_called(noise):
+    """Ten pairs of five ways."""
+    rng, trials, called = np.random.default_rng(2), 200, 0
+    for _ in range(trials):
+        drawn = drawn_ways(rng, 3, NOISE[noise])
+        pairs = {x + y: drawn.difference(x, y) for x, y in combinations("abcde", 2)}
+        called += compare(pairs, 0.95, 60)["excludes_zero"].any()
+    assert called <= 0.09 * trials
+
+
+def with_drawn_seeds(drawn, rng) -> dict[str, np.ndarray]:
+    """Draws to which each way adds a mean of two seeds drawn from its three; the spread of the seeds is known."""
+    found = {}
+    for name, draws in drawn.draws.items():
+        seeds = rng.normal(size=3)
+        seeds = (seeds - seeds.mean()) / seeds.std(ddof=1) * math.sqrt(3 * drawn.seeds[name].value)
+        found[name] = draws + seeds[rng.integers(3, size=(len(draws), 2))].mean(axis=1)
+    return found
+
+
+def test_drawn_seeds_would_call_far_too_many_families():
+    """What chapter 7 says against drawing three seeds: they have six means, and so no tail."""
+    rng, trials, called = np.random.default_rng(6), 50, 0
+    for _ in range(trials):
+        draws = with_drawn_seeds(drawn_ways(rng, 3, NOISE["seeds dominate"], samples=4000), rng)
+        values = {name: each.mean() for name, each in draws.items()}
+        pairs = {x + y: Contrast(values[x] - values[y], draws[x] - draws[y]) for x, y in combinations("abcde", 2)}
+        called += compare(pairs, 0.95, 60)["excludes_zero"].any()
+    assert called >= 0.2 * trials
+
+
+def test_a_pair_of_three_seeds_is_called_as_often_as_it_says_and_a_large_difference_is_found():
+    rng, trials, called, found = np.random.default_rng(3), 150, 0, 0
+    for _ in range(trials):
+        drawn = drawn_ways(rng, 3, NOISE["seeds dominate"], shift=0.2)
+        called += compare({"ab": drawn.difference("a", "b")}, 0.95, 60)["excludes_zero"].iloc[0]
+        found += compare({"ae": drawn.difference("a", "e")}, 0.95, 60)["excludes_zero"].iloc[0]
+    assert called <= 0.09 * trials
+    assert found >= 0.9 * trials
 
 
 def test_one_seed_is_held_fixed_and_documents_are_drawn_alike_for_all():

@@ -9,7 +9,7 @@ from transformers import set_seed
 
 from bashkir_utils import training
 from bashkir_utils.adapt import adapt, choose_precision, load_base
-from bashkir_utils.exceptions import RunError
+from bashkir_utils.exceptions import DivergenceError, RunError
 from bashkir_utils.models import load_tokenizer
 from bashkir_utils.packing import pack
 from bashkir_utils.study import Layout, RunSpec, TrainingSpec
@@ -147,6 +147,30 @@ def test_half_written_checkpoints_are_passed_over(tmp_path):
 def test_divergence_is_an_error_with_advice(make, tmp_path):
     with pytest.raises(RunError, match="not a finite number: lower the learning rate"):
         make("full", tmp_path, learning_rate=float("inf"))
+
+
+def test_weights_that_diverge_in_the_last_step_are_no_result(make, tmp_path, monkeypatch):
+    """The last update comes after the last training loss, and after the last validation where it runs earlier."""
+    original = training._Trainer.train
+
+    def break_at_the_end(self, *arguments, **settings):
+        original(self, *arguments, **settings)
+        next(each for each in self.model.parameters() if each.requires_grad).data.view(-1)[-1] = math.nan
+
+    monkeypatch.setattr(training._Trainer, "train", break_at_the_end)
+    with pytest.raises(DivergenceError, match="weights are not finite numbers: lower the learning rate"):
+        make("lora", tmp_path)
+
+
+def test_a_validation_loss_that_is_no_number_is_divergence(make, tmp_path, monkeypatch):
+    original = training._Trainer.log
+
+    def lose(self, logs, *others):
+        original(self, logs | ({"eval_loss": math.nan} if "eval_loss" in logs else {}), *others)
+
+    monkeypatch.setattr(training._Trainer, "log", lose)
+    with pytest.raises(DivergenceError, match="loss is not a finite number"):
+        make("full", tmp_path)
 
 
 def test_budget_arithmetic():

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..forgetting_report import LANGUAGES, forgetting_table
+from ..forgetting_report import LANGUAGES, forgetting_table, why_empty
 from ..report import StudyReport
 from .style import METHOD_COLOURS, METHOD_MARKERS, new_figure, styled
 
@@ -22,13 +22,7 @@ def forgetting_against_gain(report: StudyReport, title: str) -> Figure:
             _draw(axes, table[table["language"] == language])
             axes.set_title(LANGUAGES.get(str(language), str(language)))
         if not languages:
-            panels[0].text(
-                0.5,
-                0.5,
-                "no run and its model scored in other languages",
-                transform=panels[0].transAxes,
-                ha="center",
-            )
+            panels[0].text(0.5, 0.5, why_empty(report), transform=panels[0].transAxes, ha="center", wrap=True)
         figure.suptitle(title)
     return figure
 

@@ -98,7 +98,7 @@ def _label_at_right(axes: Axes, table: pd.DataFrame, cost: str) -> None:
     for (label, row), place in zip(ordered.iterrows(), places, strict=True):
         colour = METHOD_COLOURS[row["kind"]]
         axes.annotate(
-            f"{label} (diverged)" if row["diverged"] else str(label),
+            str(label),
             (right if row["kind"] == "zero_shot" else row[cost], row["bits_per_byte"]),
             xytext=(1.03, place),
             textcoords="axes fraction",

@@ -126,7 +126,7 @@ def sweep(  # noqa: PLR0913, PLR0917
         typer.Option(exists=True, dir_okay=False, resolve_path=True, help="For cells of several GPUs, e.g. FSDP."),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="model/method/seed, with * for anything; may be repeated.")
+        list[str] | None, typer.Option("--only", help="model/method/seed, * for anything; also of models that are off.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Run at most so many cells.")] = None,
     gpu_memory: GpuMemoryOption = None,
@@ -198,9 +198,11 @@ def evaluate(
     """
     from .minimal_pairs import study_pairs
     from .runs import evaluate as score
+    from .runs import zero_shot_bits
 
     found, study, text, workspace = _obtain(profile, corpus, method, model, seed)
-    _report(found, score(found, text, study.evaluation, workspace))
+    evaluation = score(found, text, study.evaluation, workspace)
+    _report(found, evaluation, zero_shot_bits(found.spec, study.evaluation, workspace))
     _report_pairs(found, study_pairs(text, study.minimal_pairs), workspace)
 
 
@@ -223,14 +225,18 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
     Example: bashkir runs
     """
     from .failures import list_failures
-    from .runs import list_runs, load_run
+    from .runs import list_runs, load_run, stored_divergence
 
     workspace = Workspace.find()
     if run_id is not None:
-        _print((load_run(run_id, workspace).folder / "README.md").read_text(encoding="utf-8"))
+        one = load_run(run_id, workspace)
+        _print((one.folder / "README.md").read_text(encoding="utf-8"))
+        if why := stored_divergence(one, workspace):
+            _print(_diverged(why).strip())
         return
     for found in list_runs(workspace):
-        _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}")
+        why = _diverged(stored_divergence(found, workspace))
+        _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}{why}")
     for failure in list_failures(workspace):
         _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
 
@@ -275,15 +281,20 @@ def record(
     from .failures import find
     from .minimal_pairs import asks_for_pairs
     from .report import record_study
+    from .runs import Attempts, has_generations, is_complete, is_stored, load_run, score_all
     from .runs import evaluate as score
-    from .runs import has_generations, is_complete, is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
-    cells = study.cells(text.fingerprint)
+    cells = [
+        each for each in study.all_cells(text.fingerprint) if each.model.enabled or is_stored(each.run_id, workspace)
+    ]
     stored = [load_run(cell.run_id, workspace) for cell in cells if is_stored(cell.run_id, workspace)]
     missing = {cell: find(cell.run_id, workspace) for cell in cells if not is_stored(cell.run_id, workspace)}
     failed = [(cell, failure) for cell, failure in missing.items() if failure is not None]
-    found = [each for each in stored if complete or is_complete(each.spec, study.evaluation, None, workspace)]
+    found = [each for each in stored if is_complete(each.spec, study.evaluation, None, workspace)]
+    if complete and stored:
+        done = score_all(Attempts(tuple(stored), tuple(failed)), text, study, workspace)
+        found, failed = list(done.runs), list(done.failed)
     if not found:
         raise RunError(f"no run of profile {profile} on this corpus is finished and scored; start with `bashkir run`")
     scores = [score(each, text, study.evaluation, workspace) for each in found]
@@ -299,7 +310,7 @@ def record(
     with_pairs = asks_for_pairs(text, study.minimal_pairs)
     lacking = {
         "that failed": len(failed),
-        "not scored yet and left out": len(stored) - len(found),
+        "not scored yet and left out": 0 if complete else len(stored) - len(found),
         "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
         "without continuations": len(found) - len(writers),
         "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
@@ -534,9 +545,11 @@ def _resources(
     ray: str | None, gpus: float | None, cpus: float, memory: float | None, accelerate_config: Path | None
 ) -> Resources:
     """What a cell asks of a cluster; in this process there is nothing to ask of."""
-    from .sweep import Resources
+    from .sweep import Resources, host_and_port
 
-    if ray is None and (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):
+    if ray is not None:
+        host_and_port(ray)
+    elif (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):
         raise SweepError("--gpus-per-cell, --cpus-per-cell, --memory-per-cell and --accelerate-config go with --ray")
     if gpus is not None and gpus > 1 and gpus != int(gpus):
         raise SweepError(f"--gpus-per-cell {gpus:g}: more than one must be a whole number")
@@ -558,7 +571,7 @@ def _follow(results: Iterator[Outcome]) -> list[Outcome]:
         if outcome.bits_per_byte is None:
             _print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr)
         else:
-            _say(outcome.run_id, outcome.bits_per_byte)
+            _say(outcome.run_id, outcome.bits_per_byte, outcome.diverged)
             if outcome.pairs_right is not None:
                 print(f"{outcome.run_id}: {outcome.pairs_right:.1%} of the minimal pairs right", flush=True)
     return outcomes
@@ -570,12 +583,20 @@ def _check(outcomes: list[Outcome], cells: int) -> None:
         raise RunError(f"{failed} of {cells} runs failed, see above; they are tried again when you ask again")
 
 
-def _report(run: Run, evaluation: Evaluation) -> None:
-    _say(run.run_id, evaluation.summary["bits_per_byte"])
+def _report(run: Run, evaluation: Evaluation, base: float | None) -> None:
+    from .failures import divergence
+
+    bits = evaluation.summary["bits_per_byte"]
+    _say(run.run_id, bits, divergence(bits.value, base))
 
 
-def _say(run_id: str, bits: Interval) -> None:
-    print(f"{run_id}: {bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})", flush=True)
+def _say(run_id: str, bits: Interval, why: str) -> None:
+    shown = f"{bits.value:.4f} bits per byte ({bits.low:.4f} to {bits.high:.4f})"
+    print(f"{run_id}: {shown}{_diverged(why)}", flush=True)
+
+
+def _diverged(why: str) -> str:
+    return f"  diverged ({why})" if why else ""
 
 
 def _report_pairs(run: Run, pairs: StudyPairs | None, workspace: Workspace) -> None:

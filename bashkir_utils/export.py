@@ -41,6 +41,9 @@ BASE_LICENCES = MappingProxyType(
         "hub:Qwen/Qwen2.5-7B": "apache-2.0",
         "hub:deepseek-ai/deepseek-llm-7b-base": "other",
         "hub:mistralai/Mistral-7B-v0.1": "apache-2.0",
+        "hub:HuggingFaceTB/SmolLM2-360M": "apache-2.0",
+        "hub:Qwen/Qwen3-0.6B-Base": "apache-2.0",
+        "hub:google/gemma-3-270m": "gemma",
     }
 )
 """Licences of the bases of the profiles, by the identifiers of the Hub, as their own cards state them."""
@@ -371,7 +374,7 @@ def _method(run: Run) -> str:
 def _metrics(export: Export) -> str:
     confidence = f"{export.evaluation.confidence:.0%}"
     rows = "\n".join(
-        f"| {METRIC_NAMES[metric]} | {each.value:.4f} | {each.low:.4f} to {each.high:.4f} |"
+        f"| {METRIC_NAMES[metric]} | {_number(each.value)} | {_number(each.low)} to {_number(each.high)} |"
         for metric, each in export.summary.items()
     )
     spec = export.evaluation
@@ -384,6 +387,11 @@ def _metrics(export: Export) -> str:
         lines.append(merging_line(export.merging))
     lines.append(divergence_line(export))
     return "\n\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """Four decimals, or five digits and a power of ten where they would hide the size."""
+    return f"{value:.4f}" if value < 1e6 else f"{value:.4e}"
 
 
 def divergence_line(export: Export) -> str:

@@ -38,6 +38,12 @@ class Failure(Specification):
     """One line."""
     date: str
     machine: dict[str, Any]
+    started: bool = True
+    """Whether it was tried; else it was held not to fit, by the memory that one sweep was given."""
+
+    def holds_here(self) -> bool:
+        """Whether the run would fail here too: it was tried, and another machine's memory was not the reason."""
+        return self.started and (self.reason != Reason.OUT_OF_MEMORY or self.machine == provenance.machine())
 
 
 def divergence(bits_per_byte: float, zero_shot: float | None) -> str:
@@ -85,11 +91,10 @@ def recorded(run_id: str, workspace: Workspace) -> Iterator[None]:
     forget(run_id, workspace)
 
 
-def record(run_id: str, workspace: Workspace, reason: Reason, message: str) -> None:
+def record(run_id: str, workspace: Workspace, reason: Reason, message: str, *, started: bool = True) -> None:
     """Write down that a run failed; the disk may be the reason, so what cannot be written is let go."""
-    failure = Failure(
-        run_id=run_id, reason=reason, message=message, date=provenance.now(), machine=provenance.machine()
-    )
+    about = {"date": provenance.now(), "machine": provenance.machine()}
+    failure = Failure(run_id=run_id, reason=reason, message=message, started=started, **about)
     with contextlib.suppress(OSError):
         write_json(_path(run_id, workspace), failure.model_dump(mode="json"))
 

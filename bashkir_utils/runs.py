@@ -233,7 +233,7 @@ def load_run(run_id: str, workspace: Workspace) -> Run:
         RunError: there is none of that name, or its files are damaged.
     """
     folder = workspace.runs / run_id
-    if not folder.is_dir() or run_id.startswith("."):
+    if not os.path.isdir(folder) or folder.name != run_id or run_id.startswith("."):
         raise RunError(f"no run {run_id!r} in the store; `bashkir runs` lists what is there")
     try:
         spec = RunSpec.model_validate(read_json(folder / "spec.json"))
@@ -271,8 +271,33 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
 
 def zero_shot_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
     """Bits per byte of the cell's model as it came, if the store has them on the same documents: nothing is scored."""
-    bare = cell.model_copy(update={"method": ZERO_SHOT, "seed": 0, "training": None})
-    path = _scores_folder(bare.run_id, cell.corpus, spec, workspace) / "summary.json"
+    return stored_bits(_bare(cell), spec, workspace)
+
+
+def stored_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
+    """Bits per byte of a cell by these settings, if the store has them: nothing is scored."""
+    return _bits(_scores_folder(cell.run_id, cell.corpus, spec, workspace))
+
+
+def stored_divergence(run: Run, workspace: Workspace) -> str:
+    """Why a run counts as diverged by a scoring in the store, with its bits per byte; empty where none says so."""
+    base = workspace.runs / _bare(run.spec).run_id
+    for folder in sorted(run.folder.glob("evaluation/[!.]*")):
+        bits = _bits(folder)
+        # a scoring's name is that of its documents and settings, whatever run it is of
+        why = "" if bits is None else failures.divergence(bits, _bits(base / "evaluation" / folder.name))
+        if why:
+            return f"{why}, {bits:.4f} bits per byte"
+    return ""
+
+
+def _bare(cell: RunSpec) -> RunSpec:
+    """The cell of the same model as it came."""
+    return cell.model_copy(update={"method": ZERO_SHOT, "seed": 0, "training": None})
+
+
+def _bits(scores: Path) -> float | None:
+    path = scores / "summary.json"
     return float(read_json(path)["summary"]["bits_per_byte"]["value"]) if path.is_file() else None
 
 
@@ -304,7 +329,10 @@ def has_forgetting(run: Run, spec: ForgettingSpec, workspace: Workspace) -> bool
 
 def is_busy(run_id: str, workspace: Workspace) -> bool:
     """Whether another process works on that run at this moment."""
-    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    return any(_is_held(path) for path in (_lock_file(run_id, workspace), _turn_file(run_id, workspace)))
+
+
+def _is_held(path: Path) -> bool:
     if not path.is_file():
         return False
     lock = FileLock(path)
@@ -605,12 +633,32 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
+def in_turn(run_id: str, workspace: Workspace) -> Iterator[None]:
+    """One sweep at a time works on a cell, from before its training until it is scored; the others wait."""
+    with _held(_turn_file(run_id, workspace), run_id):
+        yield
+
+
+def _turn_file(run_id: str, workspace: Workspace) -> Path:
+    return workspace.runs / LOCKS / f"{run_id}.turn"
+
+
+def _lock_file(run_id: str, workspace: Workspace) -> Path:
+    return workspace.runs / LOCKS / f"{run_id}.lock"
+
+
+@contextlib.contextmanager
 def _lock(workspace: Workspace, run_id: str) -> Iterator[None]:
     """One process (or launch of several) at a time works on a run; the others say that they wait."""
     if not launched().first:
         yield
         return
-    path = workspace.runs / LOCKS / f"{run_id}.lock"
+    with _held(_lock_file(run_id, workspace), run_id):
+        yield
+
+
+@contextlib.contextmanager
+def _held(path: Path, run_id: str) -> Iterator[None]:
     with _exhausted("the run store"):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)

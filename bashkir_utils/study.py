@@ -356,6 +356,10 @@ class Study(Specification):
         """Every run that the study asks for, each model's zero-shot row first; models that are off are passed over."""
         return [cell for model in self.enabled_models for cell in self.model_cells(corpus, model.name)]
 
+    def all_cells(self, corpus: str) -> list[RunSpec]:
+        """As :meth:`cells`, of models that are off too."""
+        return [cell for model in self.models for cell in self.model_cells(corpus, model.name)]
+
     def model_cells(self, corpus: str, model: str) -> list[RunSpec]:
         """Every run of one model, on or off, its zero-shot row first. Raises ProfileError for an unknown one."""
         chosen = self.model(model)

@@ -3,6 +3,8 @@
 The store is what processes share: its locks see to it that no cell is trained twice, and its checkpoints that a cell
 whose process was lost goes on where it was. So on a cluster the store must be on a file system that all machines see.
 Where a machine's memory is given, each cell is trained in a layout that fits; one that fits in none is not started.
+A cell that failed is tried once by every sweep that begins later, after all others; sweeps that run side by side try it
+once between them.
 """
 
 from __future__ import annotations
@@ -28,10 +30,22 @@ from . import failures
 from .corpus import Corpus
 from .evaluation import Interval
 from .exceptions import BashkirError, RunError, SweepError
-from .failures import Reason
+from .failures import Failure, Reason
 from .minimal_pairs import StudyPairs, study_pairs
 from .planning import Machine, fitting_layout
-from .runs import evaluate, forgetting, is_busy, is_complete, is_stored, load_run, obtain, pair_scores
+from .runs import (
+    evaluate,
+    forgetting,
+    in_turn,
+    is_busy,
+    is_complete,
+    is_stored,
+    load_run,
+    obtain,
+    pair_scores,
+    stored_bits,
+    zero_shot_bits,
+)
 from .study import EvaluationSpec, ForgettingSpec, Layout, PairsSpec, RunSpec, Specification, Study
 from .workspace import ENVIRONMENT_VARIABLE, Workspace, write_json
 
@@ -63,6 +77,8 @@ class Order(Specification):
     forgetting: ForgettingSpec | None = None
     layout: Layout | None = None
     """How each step of its training is cut; None as the profile says."""
+    earlier: Failure | None = None
+    """How it failed before this sweep."""
     resources: Resources
     home: str
     """The workspace's folder."""
@@ -77,6 +93,8 @@ class Outcome(Specification):
     message: str = ""
     """Of a failure: one line."""
     bits_per_byte: Interval | None = None
+    diverged: str = ""
+    """Why a finished cell counts as diverged, by ``failures.divergence`` and the zero-shot scores that there are."""
     pairs_right: float | None = None
     """Share of the minimal pairs, 0…1; None where none were asked for."""
 
@@ -94,6 +112,8 @@ class Plan:
     """By run: how its steps are cut, where that is not left to the profile."""
     refused: tuple[Outcome, ...] = ()
     """Cells that are not started, because they do not fit the machine."""
+    earlier: Mapping[str, Failure] = field(default_factory=dict)
+    """By run: how it failed before this sweep."""
 
     def orders(self, resources: Resources) -> list[Order]:
         """One order a pending cell."""
@@ -104,6 +124,7 @@ class Plan:
                 minimal_pairs=self.study.minimal_pairs,
                 forgetting=self.study.forgetting,
                 layout=self.layouts.get(cell.run_id),
+                earlier=self.earlier.get(cell.run_id),
                 resources=resources,
                 home=str(self.workspace.root.resolve()),
             )
@@ -126,32 +147,39 @@ def plan(  # noqa: PLR0913
 ) -> Plan:
     """The cells of a study, those chosen by ``only``, and the first ``limit`` of these that the store lacks.
 
+    Cells that failed before come last, those first whose failure is oldest: a limit never keeps to one that fails.
+
     Args:
         study: what is asked for.
         corpus: its text.
         workspace: the store.
-        only: patterns ``model/method/seed`` in which ``*`` stands for anything.
+        only: patterns ``model/method/seed`` in which ``*`` stands for anything. A model that is off is meant by its
+            name, or a part of it, and not by a mere ``*``.
         limit: how many cells are run at most.
         machine: what every cell has for itself; without one, steps are cut as the profile says.
 
     Raises:
-        SweepError: no cell is of that name.
+        SweepError: no cell is of one of these names.
     """
-    cells = tuple(cell for cell in study.cells(corpus.fingerprint) if not only or _named(cell, only))
-    if not cells:
-        raise SweepError(
-            f"no cell of {study.name} is {' or '.join(only)}; a pattern is model/method/seed, as gpt2/*/42"
-        )
-    whole = Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace)
-    pending = tuple(cell for cell in cells if not whole.is_complete(cell))
-    fitting = _fitted(replace(whole, pending=pending), machine)
+    cells = _chosen(study, corpus.fingerprint, only) if only else study.cells(corpus.fingerprint)
+    whole = _whole(cells, study, corpus, workspace)
+    pending = [cell for cell in cells if not whole.is_complete(cell)]
+    pending.sort(key=lambda cell: whole.earlier[cell.run_id].date if cell.run_id in whole.earlier else "")
+    fitting = _fitted(replace(whole, pending=tuple(pending)), machine)
     return replace(fitting, pending=fitting.pending[:limit])
 
 
 def everything(study: Study, corpus: Corpus, workspace: Workspace, machine: Machine | None = None) -> Plan:
     """All cells of a study; those in the store are loaded again."""
-    cells = tuple(study.cells(corpus.fingerprint))
-    return _fitted(Plan(cells, cells, study, study_pairs(corpus, study.minimal_pairs), workspace), machine)
+    return _fitted(_whole(study.cells(corpus.fingerprint), study, corpus, workspace), machine)
+
+
+def _whole(cells: Sequence[RunSpec], study: Study, corpus: Corpus, workspace: Workspace) -> Plan:
+    """All these cells, with what is known of their failures when the sweep begins."""
+    found = {cell.run_id: failures.find(cell.run_id, workspace) for cell in cells}
+    earlier = {name: failure for name, failure in found.items() if failure is not None}
+    pairs = study_pairs(corpus, study.minimal_pairs)
+    return Plan(tuple(cells), tuple(cells), study, pairs, workspace, earlier=earlier)
 
 
 def _fitted(planned: Plan, machine: Machine | None) -> Plan:
@@ -184,7 +212,8 @@ def layout_for(cell: RunSpec, study: Study, machine: Machine, workspace: Workspa
     try:
         return fitting_layout(cell, study, machine, workspace)
     except BashkirError as error:
-        failures.record(cell.run_id, workspace, failures.reason_of(error), failures.describe(error))
+        why = failures.describe(error)
+        failures.record(cell.run_id, workspace, failures.reason_of(error), why, started=False)
         raise
 
 
@@ -201,9 +230,18 @@ def is_sharded(accelerate_config: Path) -> bool:
     return isinstance(content, dict) and content.get("distributed_type") == "FSDP"
 
 
-def _named(cell: RunSpec, patterns: Sequence[str]) -> bool:
+def _chosen(study: Study, corpus: str, patterns: Sequence[str]) -> list[RunSpec]:
+    cells = study.all_cells(corpus)
+    for pattern in patterns:
+        if not any(_is_named(cell, pattern) for cell in cells):
+            raise SweepError(f"no cell of {study.name} is {pattern}; a pattern is model/method/seed, as gpt2/*/42")
+    return [cell for cell in cells if any(_is_named(cell, pattern) for pattern in patterns)]
+
+
+def _is_named(cell: RunSpec, pattern: str) -> bool:
+    model = pattern.partition("/")[0]
     name = f"{cell.model.name}/{cell.method.name}/{cell.seed}"
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    return fnmatch.fnmatchcase(name, pattern) and (cell.model.enabled or model.strip("*") != "")
 
 
 def run_here(planned: Plan, corpus: Corpus) -> Iterator[Outcome]:
@@ -220,21 +258,33 @@ def run_here(planned: Plan, corpus: Corpus) -> Iterator[Outcome]:
 
 
 def carry_out(order: Order, corpus: Corpus, pairs: StudyPairs | None) -> Outcome:
-    """Train and score one cell; a failure is an outcome and no error, and the store keeps its reason."""
+    """Train and score one cell; a failure is an outcome and no error, and the store keeps its reason.
+
+    A cell in which another sweep failed since this one began is not tried again.
+    """
     begun = time.monotonic()
     workspace, name = Workspace(Path(order.home)), order.cell.run_id
     try:
-        run = _trained(order, corpus, workspace)
-        scores = evaluate(run, corpus, order.evaluation, workspace)
-        right = None if pairs is None else float(pair_scores(run, pairs, workspace)["right"].mean())
-        if order.forgetting is not None:
-            forgetting(run, order.forgetting, workspace)
+        with in_turn(name, workspace):
+            tried = failures.find(name, workspace)
+            if tried is not None and tried != order.earlier and tried.holds_here():
+                message = f"another sweep tried it meanwhile: {tried.message}"
+                return Outcome(run_id=name, state="failed", seconds=0, message=message)
+            done = _done(order, corpus, pairs, workspace)
     except Exception as error:  # whatever ends one cell, the others go on
-        seconds = time.monotonic() - begun
-        return Outcome(run_id=name, state="failed", seconds=seconds, message=failures.describe(error))
-    bits = scores.summary["bits_per_byte"]
-    seconds = time.monotonic() - begun
-    return Outcome(run_id=name, state="finished", seconds=seconds, bits_per_byte=bits, pairs_right=right)
+        done = Outcome(run_id=name, state="failed", seconds=0, message=failures.describe(error))
+    return done.model_copy(update={"seconds": time.monotonic() - begun})
+
+
+def _done(order: Order, corpus: Corpus, pairs: StudyPairs | None, workspace: Workspace) -> Outcome:
+    """Train and score one cell; its seconds are for the caller to count."""
+    run = _trained(order, corpus, workspace)
+    bits = evaluate(run, corpus, order.evaluation, workspace).summary["bits_per_byte"]
+    right = None if pairs is None else float(pair_scores(run, pairs, workspace)["right"].mean())
+    if order.forgetting is not None:
+        forgetting(run, order.forgetting, workspace)
+    why = failures.divergence(bits.value, zero_shot_bits(order.cell, order.evaluation, workspace))
+    return Outcome(run_id=run.run_id, state="finished", seconds=0, bits_per_byte=bits, diverged=why, pairs_right=right)
 
 
 def _trained(order: Order, corpus: Corpus, workspace: Workspace) -> Any:
@@ -347,11 +397,25 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """Where a Ray cluster listens; None for ``auto``, which finds the one on this machine.
+
+    Raises:
+        SweepError: the address is neither ``auto`` nor host:port, which may follow ``ray://``.
+    """
+    if address == "auto":
+        return None
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 2**16):
+        raise SweepError(f"--ray {address!r} is neither auto nor host:port, as 10.0.0.1:6379")
+    return host.strip("[]"), int(port)
+
+
 def _knock(address: str) -> None:
     """Fail within seconds where nothing listens at host:port; Ray itself would try for minutes."""
-    host, _, port = address.rpartition("/")[2].rpartition(":")
-    if host:
-        socket.create_connection((host, int(port)), timeout=CONNECTION_SECONDS).close()
+    named = host_and_port(address)
+    if named is not None:
+        socket.create_connection(named, timeout=CONNECTION_SECONDS).close()
 
 
 def _warn_if_too_large(ray: ModuleType, asked: Resources) -> None:
@@ -366,8 +430,9 @@ def _warn_if_too_large(ray: ModuleType, asked: Resources) -> None:
 def table(planned: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """What became of every cell that the sweep is about.
 
-    Columns: run, state (``finished``: now; ``found``: before; ``waiting``: left by a limit; or the reason of a
-    failure), bits_per_byte, seconds (of this sweep), attempts (starts of its training), resumed_from (step).
+    Columns: run, state (``finished``: now; ``found``: before; ``diverged``: either, and scored worse than its model as
+    it came; ``waiting``: left by a limit; or the reason of a failure), bits_per_byte, seconds (of this sweep), attempts
+    (starts of its training), resumed_from (step).
     """
     now = {outcome.run_id: outcome for outcome in outcomes}
     return pd.DataFrame([_row(cell, now.get(cell.run_id), planned) for cell in planned.cells])
@@ -375,8 +440,8 @@ def table(planned: Plan, outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
 def _row(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> dict[str, Any]:
     row: dict[str, Any] = {"run": cell.run_id, "state": _state(cell, outcome, planned)}
-    interval = outcome.bits_per_byte if outcome else None
-    row["bits_per_byte"] = f"{interval.value:.4f}" if interval else ""
+    bits = stored_bits(cell, planned.study.evaluation, planned.workspace)
+    row["bits_per_byte"] = "" if bits is None else f"{bits:.4f}"
     row["seconds"] = f"{outcome.seconds:.0f}" if outcome else ""
     stored = (planned.workspace.runs / cell.run_id).is_dir()
     record = load_run(cell.run_id, planned.workspace).record if stored else {}
@@ -386,9 +451,15 @@ def _row(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> dict[str, Any
 
 
 def _state(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> str:
+    """What :func:`table` calls it; all cells are scored by now, so a base that came after its adapter counts too."""
     failure = failures.find(cell.run_id, planned.workspace)
-    if outcome is not None and outcome.state == "finished":
-        return "finished"
-    if failure is not None:
+    now = outcome is not None and outcome.state == "finished"
+    if failure is not None and not now:
         return str(failure.reason)
-    return "found" if planned.is_complete(cell) else "waiting"
+    if not now and not planned.is_complete(cell):
+        return "waiting"
+    spec, workspace = planned.study.evaluation, planned.workspace
+    bits = stored_bits(cell, spec, workspace)
+    if bits is not None and failures.divergence(bits, zero_shot_bits(cell, spec, workspace)):
+        return str(Reason.DIVERGED)
+    return "finished" if now else "found"

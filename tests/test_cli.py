@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -94,6 +95,14 @@ def empty(folder: Path) -> str:
     return str(folder / "empty")
 
 
+def stored_part(folder: Path) -> str:
+    """A folder inside a run."""
+    (folder / "home" / "runs").mkdir(parents=True)
+    (folder / "home" / "runs" / "one").symlink_to(folder)
+    (folder / "evaluation").mkdir()
+    return "one/evaluation"
+
+
 BAD = {
     "unknown profile": (lambda t: ["corpus", "-p", "nothing"], "unknown profile 'nothing'"),
     "missing profile": (lambda t: ["run", "-p", str(t / "no.yaml")], "no such file"),
@@ -127,6 +136,12 @@ BAD = {
     "no network": (lambda t: ["corpus", "-c", "hub:nobody/nothing"], "not cached and not to be had"),
     "bad commit": (lambda t: ["corpus", "-c", "github:a/b"], "expected github:owner/name@commit"),
     "unknown run": (lambda t: ["runs", "nothing"], "no run 'nothing'"),
+    "a run without a name": (lambda t: ["runs", ""], "no run ''"),
+    "the store as a run": (lambda t: ["export", ".", str(t / "new")], "no run '.'"),
+    "a part of a run": (lambda t: ["runs", stored_part(t)], "no run 'one/evaluation'"),
+    "an endless name": (lambda t: ["runs", "x" * 5000], "no run 'xxx"),
+    "nowhere to measure into": (lambda t: ["plan", "--measure", "/proc/x/y.json"], "cannot write y.json"),
+    "a folder to measure into": (lambda t: ["plan", "--measure", empty(t)], "cannot write empty: is a directory"),
     "pairs into a folder that is there": (lambda t: ["language", "pairs", empty(t)], "empty exists already"),
     "more pairs than there are": (
         lambda t: ["language", "pairs", str(t / "new"), "--count", "100000"],
@@ -170,7 +185,7 @@ def test_bad_input_is_one_line_and_exit_code_2(case, bashkir, tmp_path):
     assert "Traceback" not in err
     home = Workspace(tmp_path / "home")
     assert [path for path in home.corpora.glob("[!.]*") if case not in PREPARED] == []
-    assert not home.runs.exists() or not list(home.runs.glob("[!.]*"))
+    assert not home.runs.exists() or not [path for path in home.runs.glob("[!.]*") if not path.is_symlink()]
 
 
 def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
@@ -256,6 +271,40 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     assert len(scored_runs(third)) == third.held_out["run_id"].nunique() == 3
     (errors,) = load_errors(tmp_path / "recorded")
     assert errors.continuations["run_id"].nunique() == 3
+
+
+def test_a_model_that_is_off_is_recorded_once_it_is_stored(bashkir, tmp_path, monkeypatch):
+    on = {"name": "on", "source": "random:llama", "methods": []}
+    path = profile(tmp_path, models=[on, on | {"name": "off", "enabled": False}])
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    bashkir("run", "-p", path)
+    assert bashkir("record", "-p", path)[1].startswith("1 runs recorded")
+    assert bashkir("sweep", "-p", path, "--only", "off/*/*")[0] == 0
+    assert bashkir("record", "-p", path)[1].startswith("2 runs recorded")
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert [row.model for row in found.rows] == ["on", "off"]
+
+
+def test_a_run_that_cannot_be_scored_does_not_stop_the_record(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils import runs
+    from bashkir_utils.exceptions import MemoryLimitError
+
+    path, score = profile(tmp_path), runs.score_documents
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    for method in ("zero_shot", "full"):
+        bashkir("train", "-p", path, "-m", method)
+
+    def too_large(model, *arguments):
+        if model.name_or_path.endswith("model"):
+            raise MemoryLimitError("out of memory at its scores")
+        return score(model, *arguments)
+
+    monkeypatch.setattr(runs, "score_documents", too_large)
+    code, out, _ = bashkir("record", "-p", path, "--complete")
+    assert (code, out.startswith("1 runs recorded"), out.rstrip().endswith(", 1 that failed")) == (0, True, True)
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert [row.method for row in found.rows] == ["zero_shot"]
+    assert [(each.method, each.reason) for each in found.record.failed] == [("full", "out_of_memory")]
 
 
 def test_cells_that_failed_are_recorded_with_the_study(bashkir, tmp_path, monkeypatch):
@@ -353,6 +402,19 @@ def test_a_hostile_name_does_not_reach_the_terminal(bashkir, tmp_path):
     assert r"\<b\>" in said[3][1]
 
 
+def test_the_page_on_running_names_every_verb():
+    page = (Path(__file__).parent.parent / "book" / "how_to_run.md").read_text(encoding="utf-8")
+    groups = [("", cli.app), *((f"{each.name} ", each.typer_instance) for each in cli.app.registered_groups)]
+    verbs = [
+        f"bashkir {group}{command.name or command.callback.__name__}"
+        for group, typed in groups
+        for command in typed.registered_commands
+        if not command.hidden
+    ]
+    assert "bashkir language pairs" in verbs
+    assert [verb for verb in verbs if f"| `{verb}` |" not in page] == []
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example(verb):
     shown = CliRunner().invoke(cli.app, [verb, "--help"])
@@ -418,6 +480,22 @@ def test_the_installed_command_works_from_any_folder(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_a_plan_leaves_standard_error_empty(tmp_path):
+    """No library complains there of what nothing here needs, so that an error stays one line."""
+    command = [Path(sys.executable).parent / "bashkir", "plan", "--profile", "smoke"]
+    environment = os.environ | {"BASHKIR_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tiny-llama" in done.stdout
+
+
+def test_other_warnings_of_bitsandbytes_are_not_held_back(caplog):
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    logger.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s", "none")
+    logger.warning("something else: %s", "a reason")
+    assert [line.getMessage() for line in caplog.records] == ["something else: a reason"]
+
+
 def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path):
     mine, out = profile(tmp_path), tmp_path / "out"
     run = bashkir("train", "-p", mine, "-m", "lora")[1].split(":")[0]
@@ -426,7 +504,11 @@ def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path
     assert f"model of {run} in {out}: " in printed
     assert "bits per byte with the adapter on its base" in printed
     assert {"model.safetensors", "tokenizer.json", "README.md", "config.json"} <= {path.name for path in out.iterdir()}
-    for arguments, reason in (((run, str(out)), "exists"), (("nothing", str(tmp_path / "new")), "no run 'nothing'")):
+    for arguments, reason in (
+        ((run, str(out)), "exists"),
+        (("nothing", str(tmp_path / "new")), "no run 'nothing'"),
+        ((run, "/proc/x/y"), "cannot write the export y"),
+    ):
         code, _, complaint = bashkir("export", *arguments)
         assert code == 2
         assert reason in complaint

@@ -11,9 +11,19 @@ import yaml
 from bashkir_utils import corpus as corpora
 from bashkir_utils import export, runs
 from bashkir_utils.adapt import choose_precision, load_base, load_dequantised, merge
+from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import ModelError, RunError
 from bashkir_utils.models import load_model, location
-from bashkir_utils.study import ZERO_SHOT, CorpusSpec, EvaluationSpec, ModelSpec, RunSpec, TrainingSpec
+from bashkir_utils.study import (
+    ZERO_SHOT,
+    CorpusSpec,
+    EvaluationSpec,
+    ModelSpec,
+    RunSpec,
+    TrainingSpec,
+    load_study,
+    profile_names,
+)
 from bashkir_utils.workspace import Workspace, read_json, sha256_file
 
 from conftest import METHODS
@@ -243,6 +253,20 @@ def test_names_from_profile_corpus_and_files_are_inert(home):
     data = yaml.safe_load(card.split("---\n")[1])
     assert data["model-index"][0]["results"][0]["dataset"]["name"] == "zip <script> ↵ --- ↵ license: mit ↵ [x](y).zip"
     assert "license" not in data
+
+
+def test_every_base_of_the_profiles_that_can_be_trained_has_a_licence():
+    models = [model for name in profile_names() for model in load_study(name).models if model.methods != ()]
+    named = {model.source for model in models if not model.source.startswith("random:")}
+    assert named <= set(export.BASE_LICENCES)
+
+
+def test_a_huge_perplexity_is_a_power_of_ten_on_the_card(home):
+    run, done = home.runs["llama", "lora"], home.trained["llama", "lora"]
+    huge = Interval(1.2625337928477433e27, 1.1e27, 1.5e27)
+    text = export.card(run, home.text, replace(done, summary=done.summary | {"word_perplexity": huge}))
+    assert "| perplexity per word | 1.2625e+27 | 1.1000e+27 to 1.5000e+27 |" in text
+    assert f"| bits per byte | {done.summary['bits_per_byte'].value:.4f} |" in text
 
 
 def test_a_metric_that_is_not_a_number_is_not_in_the_front_matter(home):

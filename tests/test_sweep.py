@@ -1,5 +1,7 @@
 import json
+import multiprocessing
 import re
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bashkir_utils import cli, corpus, failures, planning, runs, sweep
+from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import PlanError, SweepError
 from bashkir_utils.failures import Reason
 from bashkir_utils.planning import Machine, step_of, training_memory
@@ -71,12 +74,116 @@ def test_a_failed_cell_is_recorded_and_the_others_go_on(smoke, text, workspace, 
     assert sorted(reasons.values()) == [Reason.DIVERGED, Reason.OTHER]
     monkeypatch.setenv("BASHKIR_HOME", str(workspace.root))
     shown = CliRunner().invoke(cli.app, ["runs"]).output
-    assert "failed (diverged): the training loss is not a finite number" in shown
+    assert "failed (diverged): the loss is not a finite number" in shown
     again = sweep.plan(study, text, workspace)
     assert {cell.run_id for cell in again.pending} == set(reasons)
     assert len(again.cells) == 4
     found = states(again, [])
     assert found["tiny-llama-full"] == "found"
+
+
+def test_a_cell_that_ends_worse_than_its_model_is_diverged(smoke, text, workspace, monkeypatch):
+    """Its loss is a number, so that nothing but the scores of the model as it came can tell."""
+    harsh = MethodSpec(name="harsh", kind="full", learning_rate=1.0)
+    models = (LLAMA.model_copy(update={"methods": ("full", "harsh")}),)
+    study = smoke.model_copy(update={"models": models, "methods": (*smoke.methods, harsh), "minimal_pairs": None})
+    planned = sweep.plan(study, text, workspace)
+    outcomes = list(sweep.run_here(planned, text))
+    expected = {"tiny-llama-zero_shot": "finished", "tiny-llama-full": "finished", "tiny-llama-harsh": "diverged"}
+    assert states(planned, outcomes) == expected
+    assert [outcome.diverged for outcome in outcomes] == ["", "", failures.WORSE]
+    base, _, last = sweep.table(planned, outcomes)["bits_per_byte"].astype(float)
+    assert last == pytest.approx(outcomes[-1].bits_per_byte.value, abs=1e-4)
+    assert last > base
+    again = sweep.plan(study, text, workspace)
+    found = {"tiny-llama-zero_shot": "found", "tiny-llama-full": "found", "tiny-llama-harsh": "diverged"}
+    assert (again.pending, states(again, [])) == ((), found)
+    monkeypatch.setenv("BASHKIR_HOME", str(workspace.root))
+    marked = {line.split()[0]: "diverged" in line for line in CliRunner().invoke(cli.app, ["runs"]).output.splitlines()}
+    assert marked == {outcome.run_id: bool(outcome.diverged) for outcome in outcomes}
+    shown = CliRunner().invoke(cli.app, ["runs", outcomes[-1].run_id]).output
+    assert f"diverged ({failures.WORSE}, {last:.4f} bits per byte)" in shown
+
+
+def test_the_progress_line_says_that_a_cell_diverged(capsys):
+    bits = Interval(23.4, 23.0, 23.8)
+    cli._follow(iter([sweep.Outcome(run_id="x", state="finished", seconds=1, bits_per_byte=bits, diverged="why")]))
+    assert capsys.readouterr().out == "x: 23.4000 bits per byte (23.0000 to 23.8000)  diverged (why)\n"
+
+
+def sweep_beside(study, text, workspace, both_planned, starts) -> None:
+    """What each of two processes does: plan, wait for the other's plan, run; every start of a training is a line."""
+    make = runs._make
+
+    def counted(spec, *arguments) -> None:
+        with starts.open("a") as stream:
+            stream.write(f"{spec.run_id}\n")
+        make(spec, *arguments)
+
+    runs._make = counted
+    planned = sweep.plan(study, text, workspace)
+    both_planned.wait()
+    assert {outcome.state for outcome in sweep.run_here(planned, text)} == {"failed"}
+
+
+def test_sweeps_side_by_side_try_a_failing_cell_once(smoke, text, home, workspace, tmp_path):
+    study = smoke.model_copy(update={"models": (LLAMA.model_copy(update={"methods": ("wild",)}),), "methods": (WILD,)})
+    store = replace(workspace, root=tmp_path / "store")
+    shutil.copytree(home.corpora, store.corpora)
+    base = study.cells(text.fingerprint)[0]
+    (base_first,) = sweep.run_here(sweep.plan(study, text, store, only=["*/zero_shot/*"]), text)
+    assert (base_first.run_id, base_first.state) == (base.run_id, "finished")
+    processes = multiprocessing.get_context("spawn")
+    both_planned, starts = processes.Barrier(2), tmp_path / "starts"
+    sweeps = [processes.Process(target=sweep_beside, args=(study, text, store, both_planned, starts)) for _ in range(2)]
+    for each in sweeps:
+        each.start()
+    for each in sweeps:
+        each.join()
+    assert [each.exitcode for each in sweeps] == [0, 0]
+    (wild,) = starts.read_text().split()
+    assert failures.find(wild, store).reason == Reason.DIVERGED
+    # a sweep that begins later does try it again
+    assert sweep.plan(study, text, store).earlier[wild] == failures.find(wild, store)
+
+
+def test_a_failure_before_the_sweep_is_tried_again_and_one_during_it_is_not(smoke, text, workspace, monkeypatch):
+    (cell, *_) = smoke.cells(text.fingerprint)
+    failures.record(cell.run_id, workspace, Reason.OTHER, "before")
+    order, *_ = sweep.plan(smoke, text, workspace, only=["missing/*"]).orders(sweep.Resources())
+    assert "before" not in sweep.carry_out(order, text, None).message
+    assert "before" not in failures.find(cell.run_id, workspace).message
+    tried = sweep.carry_out(order, text, None)
+    assert tried.message.startswith("another sweep tried it meanwhile: ")
+    # what another machine had no memory for, or a sweep held to be too large, says nothing of this one
+    failures.record(cell.run_id, workspace, Reason.OUT_OF_MEMORY, "too large", started=False)
+    assert "meanwhile" not in sweep.carry_out(order, text, None).message
+    failures.record(cell.run_id, workspace, Reason.OUT_OF_MEMORY, "full")
+    assert "meanwhile" in sweep.carry_out(order, text, None).message
+    monkeypatch.setattr(failures.provenance, "machine", lambda: {"processor": "another"})
+    assert "meanwhile" not in sweep.carry_out(order, text, None).message
+
+
+def test_cells_that_failed_come_last_and_the_oldest_failure_first(smoke, text, workspace, monkeypatch):
+    names = [cell.run_id for cell in smoke.cells(text.fingerprint)]
+    for name, date in ((names[0], "2026-01-02T00:00:00+00:00"), (names[1], "2026-01-01T00:00:00+00:00")):
+        monkeypatch.setattr(failures.provenance, "now", lambda date=date: date)
+        failures.record(name, workspace, Reason.DIVERGED, "not a number")
+    planned = sweep.plan(smoke, text, workspace)
+    assert [cell.run_id for cell in planned.pending] == [names[2], names[3], names[1], names[0]]
+    (first,) = sweep.plan(smoke, text, workspace, limit=1).pending
+    assert first.run_id == names[2]
+    assert [cell.run_id for cell in planned.cells] == names
+
+
+def test_a_model_that_is_off_is_swept_by_its_name(smoke, text, workspace):
+    off = ModelSpec(name="other-people", source="random:llama", methods=(), enabled=False)
+    study = smoke.model_copy(update={"models": (*smoke.models, off)})
+    for pattern in ("other-people/*/*", "other-*/zero_shot/0"):
+        (cell,) = sweep.plan(study, text, workspace, only=[pattern]).cells
+        assert cell.model == off
+    assert off not in {cell.model for cell in sweep.plan(study, text, workspace, only=["*/zero_shot/*"]).cells}
+    assert off not in {cell.model for cell in sweep.plan(study, text, workspace).cells}
 
 
 def test_text_in_other_languages_is_part_of_a_cell(smoke, text, workspace):
@@ -100,8 +207,9 @@ def test_only_and_limit_choose(smoke, text, workspace):
     limited = sweep.plan(smoke, text, workspace, limit=1)
     assert len(limited.pending) == 1
     assert set(states(limited, []).values()) == {"waiting"}
-    with pytest.raises(SweepError, match="no cell of smoke is gpt9"):
-        sweep.plan(smoke, text, workspace, only=["gpt9/*"])
+    for only in (["gpt9/*"], ["missing/*", "gpt9/*"]):
+        with pytest.raises(SweepError, match=r"no cell of smoke is gpt9/\*; "):
+            sweep.plan(smoke, text, workspace, only=only)
 
 
 def test_cells_of_other_processes_come_last(smoke, text, workspace, monkeypatch):
@@ -116,6 +224,8 @@ def test_a_lock_is_seen(smoke, text, workspace):
     name = smoke.cells(text.fingerprint)[0].run_id
     assert not runs.is_busy(name, workspace)
     with runs._lock(workspace, name):
+        assert runs.is_busy(name, workspace)
+    with runs.in_turn(name, workspace):
         assert runs.is_busy(name, workspace)
     assert not runs.is_busy(name, workspace)
 
@@ -233,6 +343,24 @@ def test_options_for_ray_are_refused_without_it():
         CliRunner().invoke(cli.app, ["sweep", "--gpus-per-cell", "1"], standalone_mode=False, catch_exceptions=False)
     with pytest.raises(SweepError, match="whole number"):
         cli._resources("auto", 1.5, 1, None, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "", "host", "host:", ":6379", "host:port", "host:99999", "http://host"]
+)
+def test_an_address_that_is_none_is_refused_at_once(address, bashkir, workspace):
+    """Before the corpus is prepared: Ray itself looks for such a host for minutes."""
+    refused = bashkir("sweep", "-p", "smoke", "--ray", address)
+    assert isinstance(refused.exception, SweepError)
+    assert "is neither auto nor host:port" in str(refused.exception)
+    assert not workspace.corpora.exists()
+
+
+def test_where_a_cluster_listens():
+    assert sweep.host_and_port("auto") is None
+    assert sweep.host_and_port("10.0.0.1:6379") == ("10.0.0.1", 6379)
+    assert sweep.host_and_port("ray://head:10001") == ("head", 10001)
+    assert sweep.host_and_port("[::1]:6379") == ("::1", 6379)
 
 
 def test_a_missing_ray_is_one_line(monkeypatch):

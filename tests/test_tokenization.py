@@ -186,22 +186,22 @@ class TestFoldersAndHub:
             tokenization.load_tokenizer(f"path:{tmp_path}")
         assert "\n" not in str(caught.value)
 
-    def test_no_network_is_one_line(self, tmp_path, monkeypatch):
+    def test_no_network_is_one_line(self, monkeypatch):
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         with pytest.raises(DownloadError, match="hub:owner/absent cannot be fetched") as caught:
-            tokenization.load_tokenizer("hub:owner/absent", Workspace(tmp_path))
+            tokenization.load_tokenizer("hub:owner/absent")
         assert "\n" not in str(caught.value)
 
-    def test_a_cached_hub_tokenizer_needs_no_network(self, tmp_path, monkeypatch, loaded):
+    def test_a_hub_tokenizer_in_the_cache_of_the_hub_needs_no_network(self, tmp_path, monkeypatch, loaded):
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        workspace = Workspace(tmp_path)
-        repository = workspace.models / "hub" / "models--owner--mine"
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        repository = tmp_path / "hub" / "models--owner--mine"
         snapshot = repository / "snapshots" / ("a" * 40)
         as_folder(loading._gpt2_backend(), snapshot)
         (snapshot / "config.json").write_text('{"model_type": "gpt2"}')
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text("a" * 40)
-        mine = tokenization.load_tokenizer("hub:owner/mine", workspace)
+        mine = tokenization.load_tokenizer("hub:owner/mine", Workspace(tmp_path / "elsewhere"))
         assert mine.encode(SENTENCE) == loaded["gpt2"].encode(SENTENCE)
         assert "owner/mine" in mine.provenance
 

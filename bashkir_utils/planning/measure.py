@@ -17,7 +17,7 @@ import numpy as np
 from .. import provenance
 from ..exceptions import PlanError
 from ..study import Layout, MethodSpec, ModelSpec, RunSpec, TrainingSpec
-from ..workspace import ENVIRONMENT_VARIABLE, Workspace, atomic_directory, write_json
+from ..workspace import ENVIRONMENT_VARIABLE, Workspace, atomic_directory, check_writable, disk_errors, write_json
 from .memory import Memory, Step, training_memory
 from .shapes import SHAPES, Shape
 
@@ -118,7 +118,13 @@ def measure_run(run: RunSpec, vocabulary: int, workspace: Workspace) -> dict[str
 
 
 def record(cases: Iterable[Case], path: Path, workspace: Workspace) -> list[Measurement]:
-    """Measure each case and write what was measured so far, with machine, date and commit, to a JSON file."""
+    """Measure each case and write what was measured so far, with machine, date and commit, to a JSON file.
+
+    Raises:
+        PlanError: nothing can be written there, which is tried first; or a measurement failed.
+    """
+    with disk_errors(path.name, PlanError):
+        check_writable(path)
     about = {
         "steps": STEPS,
         "glibc_tunables": os.environ.get("GLIBC_TUNABLES", ""),
@@ -128,7 +134,8 @@ def record(cases: Iterable[Case], path: Path, workspace: Workspace) -> list[Meas
     for case in cases:
         found.append(measure_case(case, workspace))
         print(describe(found[-1]), flush=True)
-        write_json(path, about | {"measurements": [asdict(measurement) for measurement in found]})
+        with disk_errors(path.name, PlanError):
+            write_json(path, about | {"measurements": [asdict(measurement) for measurement in found]})
     return found
 
 

@@ -121,7 +121,7 @@ def gguf_tokenizer(gguf: Path) -> PreTrainedTokenizerBase:
 def _load(source: str, workspace: Workspace) -> Tokenizer:
     scheme, _, rest = source.partition(":")
     if scheme == "hub" and rest:
-        return _hub(rest, workspace)
+        return _hub(rest)
     if scheme == "path" and rest:
         return _folder(rest)
     if source not in _BUILT_IN:
@@ -234,12 +234,11 @@ _BUILT_IN: Mapping[str, Callable[[str, Workspace], Tokenizer]] = MappingProxyTyp
 )
 
 
-def _hub(identity: str, workspace: Workspace) -> Tokenizer:
+def _hub(identity: str) -> Tokenizer:
+    """From the cache of the Hub's client, which models come from too, or from the network."""
     repository, _, revision = identity.partition("@")
     try:
-        loaded = AutoTokenizer.from_pretrained(
-            repository, revision=revision or None, cache_dir=workspace.models / "hub", trust_remote_code=False
-        )
+        loaded = AutoTokenizer.from_pretrained(repository, revision=revision or None, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise DownloadError(
             f"tokenizer hub:{identity} cannot be fetched ({_first_line(error)}); check the name and the network"

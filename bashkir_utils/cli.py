@@ -314,9 +314,16 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,
     measure: Annotated[str | None, typer.Option(help="Measure reference cases here into this JSON file.")] = None,
+    costs: Annotated[str | None, typer.Option(help="Train the profile's shapes here with random weights.")] = None,
+    blocks: Annotated[
+        int | None, typer.Option(min=1, help="With --costs: blocks of a step, not the profile's.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="With --costs: optimiser steps of each cell.")] = 4,
+    remark: Annotated[str, typer.Option(help="With --costs: what readers must know of how it was run.")] = "",
 ) -> None:
     """Show what fits before anything is downloaded: memory, layout and hours of every cell.
 
+    --costs FILE trains each cell that fits for a few steps and keeps time and memory; asked again, it goes on.
     Example: bashkir plan --profile paper --gpu-memory 24
     """
     from . import planning
@@ -325,6 +332,12 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
         planning.record(planning.CASES, Path(measure), Workspace.find())
         return
     study = load_study(profile)
+    if costs is not None:
+        here = planning.this_machine(gpu_memory or memory)
+        trials = planning.Trials(study, here, Workspace.find(), blocks=blocks, steps=steps)
+        for row in planning.record_costs(trials, Path(costs), remark=remark):
+            print(planning.describe_cost(row), flush=True)
+        return
     machine = planning.machine_for(
         gpu_gigabytes=gpu_memory, gigabytes=memory, tflops=tflops, tokens_per_second=tokens_per_second
     )

@@ -130,6 +130,10 @@ BAD = {
     ),
     "negative memory": (lambda t: ["plan", "--gpu-memory", "-4"], "memory must be a number above 0, not -4"),
     "memory that is no number": (lambda t: ["plan", "--memory", "nan"], "memory must be a number above 0"),
+    "one step of costs": (
+        lambda t: ["plan", "-p", profile(t), "--costs", "x.json", "--steps", "1"],
+        "take two at least",
+    ),
     "no speed": (lambda t: ["plan", "--gpu-memory", "24", "--tflops", "0"], "tflops must be a number above 0"),
     "two memories": (lambda t: ["plan", "--gpu-memory", "24", "--memory", "8"], "not both"),
     "text of no size": (lambda t: ["plan", "--corpus-megabytes", "0"], "megabytes of text must be"),

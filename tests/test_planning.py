@@ -343,8 +343,8 @@ def test_the_formulas_are_within_15_percent_of_the_recorded_peaks():
         (case.source, case.method) for case in planning.CASES
     }
     assert {each.case.layout.checkpointing for each in measured} == {False, True}
-    assert content["provenance"]["commit"]
-    assert content["provenance"]["machine"]["processor"]
+    assert all(each.commit and not each.commit.endswith("+") for each in measured)
+    assert content["machine"]["processor"]
     assert content["glibc_tunables"] == TUNABLES
     for each in measured:
         expected = planning.estimated_peak(each.case, autocast=each.autocast, gpu=each.gpu)

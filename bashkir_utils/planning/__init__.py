@@ -4,7 +4,8 @@ The formulas are stated in the book's page "Planning" (``book/planning.md``) and
 """
 
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
-from .measure import CASES, Case, Measurement, describe, estimated_peak, measure_case, read_measurements, record
+from .costs_report import costs_findings, costs_html, costs_table
+from .measure import CASES, Case, Measurement, Trial, describe, estimated_peak, measure_case, read_measurements, record
 from .memory import (
     NF4_BYTES,
     Layout,
@@ -31,6 +32,7 @@ from .plan import (
     with_layout,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
+from .trials import Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
 
 __all__ = [
     "CASES",
@@ -38,6 +40,9 @@ __all__ = [
     "SHAPES",
     "Case",
     "CellPlan",
+    "Cost",
+    "CostRecord",
+    "CostRow",
     "Layout",
     "Linear",
     "Machine",
@@ -45,12 +50,18 @@ __all__ = [
     "Memory",
     "Shape",
     "Step",
+    "Trial",
+    "Trials",
     "activation_bytes",
     "block_activation_bytes",
     "bytes_per_token",
     "choose_layout",
     "copy_bytes",
+    "costs_findings",
+    "costs_html",
+    "costs_table",
     "describe",
+    "describe_cost",
     "describe_plan",
     "estimated_peak",
     "forward_flops",
@@ -61,11 +72,14 @@ __all__ = [
     "measure_case",
     "plan_study",
     "plan_table",
+    "read_costs",
     "read_measurements",
     "record",
+    "record_costs",
     "scoring_memory",
     "shape_from_configuration",
     "shape_of",
+    "this_machine",
     "training_bytes",
     "training_flops",
     "training_layout",

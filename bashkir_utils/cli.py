@@ -368,9 +368,16 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     write_expected: Annotated[
         bool, typer.Option("--write-expected", help="Compute `expected` in the profile again, for its machines.")
     ] = False,
+    costs: Annotated[str | None, typer.Option(help="Train the profile's shapes here with random weights.")] = None,
+    blocks: Annotated[
+        int | None, typer.Option(min=1, help="With --costs: blocks of a step, not the profile's.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="With --costs: optimiser steps of each cell.")] = 4,
+    remark: Annotated[str, typer.Option(help="With --costs: what readers must know of how it was run.")] = "",
 ) -> None:
     """Show what fits before anything is downloaded: memory, layout and hours of every cell.
 
+    --costs FILE trains each cell that fits for a few steps and keeps time and memory; asked again, it goes on.
     Example: bashkir plan --profile paper --gpu-memory 24
     """
     from . import planning
@@ -384,6 +391,12 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
         print(f"expected memory and hours written to {planning.write_expected(profile, Workspace.find())}")
         return
     study = load_study(profile)
+    if costs is not None:
+        here = planning.this_machine(gpu_memory or memory)
+        trials = planning.Trials(study, here, Workspace.find(), blocks=blocks, steps=steps)
+        for row in planning.record_costs(trials, Path(costs), remark=remark):
+            print(planning.describe_cost(row), flush=True)
+        return
     machine = planning.machine_for(
         gpu_gigabytes=gpu_memory, gigabytes=memory, tflops=tflops, tokens_per_second=tokens_per_second
     )

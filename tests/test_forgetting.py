@@ -216,7 +216,7 @@ def test_a_record_that_grows_compares_the_runs_that_are_scored(tmp_path):
     zero_shot = found["run_id"].isin([row.run_id for row in bare.rows if row.kind == "zero_shot"])
     unpaired = with_held_out(bare, found[~zero_shot])
     assert forgetting_table(unpaired).empty
-    assert "together with its model" in forgetting_html(unpaired)
+    assert "is left to compare with its model" in forgetting_html(unpaired)
     forgetting_against_gain(unpaired, "None yet")
 
 

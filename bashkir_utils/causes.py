@@ -11,7 +11,7 @@ import copy
 import fnmatch
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from .corpus import Corpus
 from .evaluation import choose_documents, score_ids
 from .exceptions import DivergenceError, ProfileError, RunError
 from .models import load_tokenizer
-from .packing import boundaries, encode, pack
+from .packing import PackedBlocks, boundaries, encode, pack
 from .runs import Run, evaluate, obtain
 from .study import ZERO_SHOT, EvaluationSpec, MethodSpec, RunSpec, Study
 from .training import TrainingData, blocks_wanted, train
@@ -183,6 +183,19 @@ def _named(rows: pd.DataFrame) -> str:
     return ", ".join(f"{name} ({times(ratio)})" for name, ratio in rows["perplexity_ratio"].items())
 
 
+def bad_seed_sentence(measured: pd.DataFrame, perplexity: float) -> str:
+    """Markdown: whether ``perplexity`` is one that a diverged run or an untrained base had here, from :func:`table`."""
+    here = measured["token_perplexity"].loc[[LEARNING_RATE.name, NOT_LOADED.name]]
+    shown = [f"{value:,.1f}" if math.isfinite(value) else "no number" for value in here]
+    above = [str(name) for name, value in here.items() if value >= perplexity]
+    verdict = f"{' and '.join(above)} reached it" if above else "neither reached it"
+    return (
+        f"On this bench the run with the {LEARNING_RATE.name} has a perplexity of {shown[0]}, and the base without "
+        f"its adapter {shown[1]}. Beside {perplexity:,.1f}: {verdict}. Both depend on "
+        "model, tokenizer and text."
+    )
+
+
 def times(ratio: float) -> str:
     """A ratio as ``× 2.5`` or ``× 2,940``."""
     return f"× {ratio:,.0f}" if 1000 <= ratio < 1e7 else f"× {ratio:.3g}"
@@ -247,11 +260,58 @@ def _missing_start(bench: Bench) -> Reported:
 def _padding_as_text(bench: Bench) -> Reported:
     """Documents filled up with the end-of-text token to one length, a power of two, and every token scored."""
     model, tokenizer = healthy_run(bench).load(bench.workspace)
-    lines = [encode(tokenizer, text) for text in bench.texts]
-    length = 2 ** math.ceil(math.log2(max(map(len, lines))))
-    padded = [[*ids, *[tokenizer.eos_token_id] * (length - len(ids))] for ids in lines]
-    start = boundaries(tokenizer).before
+    return _scored_with_padding(model, tokenizer, bench)
+
+
+def _padding_throughout(bench: Bench) -> Reported:
+    """The same filling in the training text too, and every token of it learnt."""
+    tokenizer = load_tokenizer(bench.spec.model, bench.workspace)
+    length = _padded_length(tokenizer, bench.texts)
+    return _scored_with_padding(_train_with(tokenizer, bench, partial(pack_padded, length=length)), tokenizer, bench)
+
+
+def _scored_with_padding(model: AnyModel, tokenizer: PreTrainedTokenizerBase, bench: Bench) -> Reported:
+    length, start = _padded_length(tokenizer, bench.texts), boundaries(tokenizer).before
+    padded = [fill_up(tokenizer, text, length) for text in bench.texts]
     return _of_losses(score_ids(model, start, padded, bench.evaluation), bench.texts)
+
+
+def _padded_length(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> int:
+    """The power of two that holds each of the texts."""
+    return 1 << (max(len(encode(tokenizer, text)) for text in texts) - 1).bit_length()
+
+
+def fill_up(tokenizer: PreTrainedTokenizerBase, text: str, length: int) -> list[int]:
+    """``length`` token ids: those of the text, cut or filled up with the end-of-text token."""
+    ids = encode(tokenizer, text)[:length]
+    return [*ids, *[tokenizer.eos_token_id] * (length - len(ids))]
+
+
+def pack_padded(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Iterable[str],
+    block_length: int,
+    *,
+    max_blocks: int | None = None,
+    length: int,
+) -> PackedBlocks:
+    """As ``packing.pack``, with every document filled up to ``length`` tokens and no label masked.
+
+    The blocks are drawn (seed 0) from at least ``max_blocks`` documents: the first few alone might be all text.
+    """
+    before = boundaries(tokenizer).before
+    least = math.inf if max_blocks is None else max_blocks
+    ids: list[int] = []
+    documents = n_bytes = 0
+    for text in texts:
+        if documents >= least and len(ids) >= least * block_length:
+            break
+        ids += [*before, *fill_up(tokenizer, text, length)]
+        documents, n_bytes = documents + 1, n_bytes + len(text.encode())
+    blocks = len(ids) // block_length
+    rows = np.asarray(ids[: blocks * block_length], dtype=np.int32).reshape(blocks, block_length)
+    drawn = np.random.default_rng(0).choice(blocks, int(min(blocks, least)), replace=False)
+    return PackedBlocks(input_ids=rows[np.sort(drawn)], documents=documents, bytes_per_token=n_bytes / len(ids))
 
 
 def dropping_tokenizer(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
@@ -284,22 +344,50 @@ def _scored_with(model: AnyModel, tokenizer: PreTrainedTokenizerBase, bench: Ben
     return _of_losses(losses, bench.texts)
 
 
-def _train_with(tokenizer: PreTrainedTokenizerBase, bench: Bench) -> AnyModel:
-    """The healthy training with a tokenizer that the run store would refuse; nothing of it is kept."""
+def _train_with(
+    tokenizer: PreTrainedTokenizerBase,
+    bench: Bench,
+    lay_out: Callable[..., PackedBlocks] = pack,
+    prepare: Callable[[AnyModel], None] | None = None,
+) -> AnyModel:
+    """The healthy training with blocks or a model that the run store would not make; nothing of it is kept.
+
+    Args:
+        tokenizer: cuts the text.
+        bench: what is trained, and on what.
+        lay_out: makes blocks of documents, called as ``packing.pack``.
+        prepare: is called with the model that will be trained.
+
+    Raises:
+        DivergenceError: the loss stopped being a number.
+    """
     spec, budget = bench.spec, bench.spec.training
     if budget is None:
         raise RunError(f"run {spec.run_id} trains nothing")
     set_seed(spec.seed)
     precision = choose_precision(budget.precision, spec.method)
     model = adapt(load_base(spec.model, spec.method, precision, bench.workspace), spec.method)
+    if prepare is not None:
+        prepare(model)
     wanted = {"train": blocks_wanted(budget), "validation": budget.validation_blocks}
     blocks = {
-        split: pack(tokenizer, bench.corpus.split(split)["text"], budget.block_length, max_blocks=count)
+        split: lay_out(tokenizer, bench.corpus.split(split)["text"], budget.block_length, max_blocks=count)
         for split, count in wanted.items()
     }
     with tempfile.TemporaryDirectory() as folder:
         train(model, TrainingData(**blocks), spec, precision, Path(folder))
     return model
+
+
+def _rounded_throughout(bench: Bench, *, dtype: torch.dtype) -> Reported:
+    """Rounded in training too; not a number where its loss stopped being one."""
+    tokenizer = load_tokenizer(bench.spec.model, bench.workspace)
+    rounding = partial(round_products, dtype=dtype, scale=OVERFLOW_SCALE)
+    try:
+        model = _train_with(tokenizer, bench, prepare=rounding)
+    except DivergenceError:
+        return Reported(math.nan, math.nan)
+    return _scored_with(model, tokenizer, bench)
 
 
 def _rounded(bench: Bench, *, dtype: torch.dtype, clamped: bool = False) -> Reported:
@@ -339,6 +427,12 @@ LEARNING_RATE = Cause(
     "Training loss rises or stays high; bits per byte above those of the base.",
     partial(with_learning_rate, factor=30.0),
 )
+NOT_LOADED = Cause(
+    "adapter not loaded",
+    "The base is scored in the belief that it is the adapted model.",
+    "Exactly the zero-shot figure.",
+    _without_adapter,
+)
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "tokenizer drops Cyrillic, in scoring",
@@ -354,13 +448,19 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "float16 overflows",
-        f"Products in the layers are {OVERFLOW_SCALE:,.0f} times larger and are stored in float16.",
+        f"Products in the layers are {OVERFLOW_SCALE:,.0f} times larger and are stored in float16, only in scoring.",
         "The loss is not a number.",
         partial(_rounded, dtype=torch.float16),
     ),
     Cause(
+        "float16 overflows, throughout",
+        "The same, in training too, with nothing that passes over such steps.",
+        "The training loss is not a number from the first step on.",
+        partial(_rounded_throughout, dtype=torch.float16),
+    ),
+    Cause(
         "float16 overflows, clamped",
-        "The same, and what overflows is set to the largest float16, as some model code does.",
+        "As in scoring, and what overflows is set to the largest float16, as some model code does.",
         "float32 gives another loss.",
         partial(_rounded, dtype=torch.float16, clamped=True),
     ),
@@ -390,6 +490,12 @@ CAUSES: tuple[Cause, ...] = (
         _padding_as_text,
     ),
     Cause(
+        "padding counted as text, throughout",
+        "The same, and the training text is filled up as well and the filling learnt.",
+        "More tokens than the text has; blocks that hold one token alone.",
+        _padding_throughout,
+    ),
+    Cause(
         "no document start",
         "The model is not told that a document begins.",
         "One token a document is missing.",
@@ -401,10 +507,5 @@ CAUSES: tuple[Cause, ...] = (
         "The standard deviation over seeds is as large as the mean.",
         _diverged_seed,
     ),
-    Cause(
-        "adapter not loaded",
-        "The base is scored in the belief that it is the adapted model.",
-        "Exactly the zero-shot figure.",
-        _without_adapter,
-    ),
+    NOT_LOADED,
 )

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from .exceptions import BashkirError, LanguageError, PlanError, RunError, SweepError
+from .exceptions import BashkirError, LanguageError, PlanError, RatingError, RunError, SweepError
+from .markup import terminal_text
 from .processes import launched, leave
 from .study import Study, load_study
 from .workspace import Workspace, recorded_folder
@@ -37,6 +38,8 @@ app = typer.Typer(
 )
 language = typer.Typer(help="Bashkir itself: word formation checked against text, minimal pairs.", no_args_is_help=True)
 app.add_typer(language, name="language")
+rating = typer.Typer(help="Blind human rating: a page for raters, and what they sent back.", no_args_is_help=True)
+app.add_typer(rating, name="rating")
 ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Name of a profile, or path of a .yaml file.")]
 CorpusOption = Annotated[
     str | None,
@@ -142,7 +145,7 @@ def sweep(  # noqa: PLR0913, PLR0917
     study, text, workspace = _prepare(profile, corpus)
     planned = plan(study, text, workspace, only=only or (), limit=limit, machine=machine)
     outcomes = _follow(run_here(planned, text) if ray is None else run_on_ray(planned, ray, asked))
-    print(table(planned, outcomes).to_string(index=False))
+    _print(table(planned, outcomes).to_string(index=False))
     _check(outcomes, len(planned.cells))
 
 
@@ -210,9 +213,9 @@ def corpus(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None
     Example: bashkir corpus --profile study --corpus texts/
     """
     _, text, _ = _prepare(profile, corpus)
-    print(f"{text.label}, fingerprint {text.fingerprint}")
-    print(text.funnel().to_string(index=False))
-    print(text.confusion().to_string(index=False))
+    _print(f"{text.label}, fingerprint {text.fingerprint}")
+    _print(text.funnel().to_string(index=False))
+    _print(text.confusion().to_string(index=False))
 
 
 @app.command()
@@ -227,15 +230,15 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
     workspace = Workspace.find()
     if run_id is not None:
         one = load_run(run_id, workspace)
-        print((one.folder / "README.md").read_text(encoding="utf-8"))
+        _print((one.folder / "README.md").read_text(encoding="utf-8"))
         if why := stored_divergence(one, workspace):
-            print(_diverged(why).strip())
+            _print(_diverged(why).strip())
         return
     for found in list_runs(workspace):
         why = _diverged(stored_divergence(found, workspace))
-        print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}{why}")
+        _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}{why}")
     for failure in list_failures(workspace):
-        print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
+        _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
 
 
 @app.command()
@@ -274,11 +277,11 @@ def record(
     A study may be recorded while it grows: what is in the store is written, and what is missing is named.
     Example: bashkir record --profile study --corpus texts.zip
     """
-    from . import forgetting_report, pairs_report
+    from . import errors_record, forgetting_report, pairs_report
     from .failures import find
     from .minimal_pairs import asks_for_pairs
     from .report import record_study
-    from .runs import Attempts, is_complete, is_stored, load_run, score_all
+    from .runs import Attempts, has_generations, is_complete, is_stored, load_run, score_all
     from .runs import evaluate as score
 
     study, text, workspace = _prepare(profile, corpus)
@@ -300,14 +303,19 @@ def record(
     collect_held_out = forgetting_report.collect_held_out if complete else forgetting_report.stored_held_out
     pairs, other = collect_pairs(study, text, found, workspace), collect_held_out(study, found, workspace)
     report = record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    writers = [each for each in found if complete or has_generations(each, study.generation)]
+    if writers:
+        measured = errors_record.measure_errors(report, text, writers, scores, study.generation, workspace)
+        errors_record.write_errors(measured, folder)
     with_pairs = asks_for_pairs(text, study.minimal_pairs)
     lacking = {
         "that failed": len(failed),
         "not scored yet and left out": 0 if complete else len(stored) - len(found),
         "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
+        "without continuations": len(found) - len(writers),
         "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
     }
-    print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
+    _print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
 
 
 @app.command()
@@ -398,7 +406,7 @@ def check(
 
     _, text, _ = _prepare(profile, corpus)
     found = check_language(text)
-    print(found.report())
+    _print(found.report())
     if output:
         found.write(Path(output))
 
@@ -443,6 +451,56 @@ def _pairs(count: int, seed: int, profile: str | None, corpus: str | None) -> tu
     if asked is None:
         raise LanguageError(f"the pairs are Bashkir, and {text.label} is not: leave --profile and --corpus out")
     return asked.pairs
+
+
+@rating.command("kit")
+def rating_kit(  # noqa: PLR0913, PLR0917
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    decoding: Annotated[str | None, typer.Option(help="A decoding of the profile; its first by default.")] = None,
+    per_model: Annotated[int, typer.Option("--per-model", min=1, help="Texts of each run, and of people.")] = 6,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of prompts and of people's texts.")] = 42,
+) -> None:
+    """Write a page on which people rate continuations without knowing who wrote them, and the key to it.
+
+    Send rating.html alone, and keep key.json. Example: bashkir rating kit my-kit --profile study --corpus texts.zip
+    """
+    from .rating import KEY_FILE, PAGE_FILE, study_kit, write_kit
+
+    study, text, workspace = _prepare(profile, corpus)
+    if text.language not in {None, "ba"}:
+        raise RatingError(f"the questions are about Bashkir, and {text.label} was prepared for {text.language!r}")
+    found = _finished(study, text, workspace)
+    kit = study_kit(study, text, found, workspace, decoding=decoding, per_model=per_model, seed=seed)
+    write_kit(kit, folder)
+    _print(f"{len(kit.key.items)} texts of {len(found)} runs and of people: send {folder / PAGE_FILE} to raters")
+    _print(f"{folder / KEY_FILE} says who wrote what: keep it from them until they are done")
+
+
+@rating.command("read")
+def rating_read(
+    key: Annotated[Path, typer.Argument(help="The key.json of the kit.")],
+    exports: Annotated[list[Path], typer.Argument(help="The files that raters downloaded, one of each rater.")],
+) -> None:
+    """Show the means of what raters said of each way of adaptation, and how far they agree.
+
+    Example: bashkir rating read my-kit/key.json rating-*.json
+    """
+    from .rating import read_ratings, report_text
+
+    _print(report_text(read_ratings(key, exports)))
+
+
+def _finished(study: Study, text: Corpus, workspace: Workspace) -> list[Run]:
+    """The runs of a study that are in the store; raises RunError if none is."""
+    from .runs import is_stored, load_run
+
+    cells = study.cells(text.fingerprint)
+    found = [load_run(cell.run_id, workspace) for cell in cells if is_stored(cell.run_id, workspace)]
+    if not found:
+        raise RunError(f"no run of profile {study.name} on this corpus is finished; start with `bashkir run`")
+    return found
 
 
 def _prepare(profile: str, corpus: str | None) -> tuple[Study, Corpus, Workspace]:
@@ -511,7 +569,7 @@ def _follow(results: Iterator[Outcome]) -> list[Outcome]:
     for outcome in results:
         outcomes.append(outcome)
         if outcome.bits_per_byte is None:
-            print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr, flush=True)
+            _print(f"{outcome.run_id}: failed: {outcome.message}", file=sys.stderr)
         else:
             _say(outcome.run_id, outcome.bits_per_byte, outcome.diverged)
             if outcome.pairs_right is not None:
@@ -554,10 +612,15 @@ def _report_pairs(run: Run, pairs: StudyPairs | None, workspace: Workspace) -> N
         print(f"  {name}: {row['accuracy']:.1%} ({row['low']:.1%} to {row['high']:.1%})", flush=True)
 
 
+def _print(text: str, file: TextIO | None = None) -> None:
+    """Print what may hold a file's name or a corpus's text: no code of the terminal gets through."""
+    print(terminal_text(text), file=file, flush=True)
+
+
 def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
 def _failed(error: BashkirError) -> int:
-    print(f"bashkir: error: {' '.join(str(error).split())}", file=sys.stderr)
+    _print(f"bashkir: error: {' '.join(str(error).split())}", file=sys.stderr)
     return error.exit_code

@@ -11,6 +11,7 @@ import pandas as pd
 from . import errors
 from .corpus import Corpus
 from .corpus.attestation import word_counts
+from .errors import switching
 from .errors.agreement import Want, choices, correlations
 from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
@@ -130,6 +131,28 @@ def run_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     kept = means[means.index.isin(bits)]
     found = pd.DataFrame({"bits_per_byte": kept.index.map(bits), "pairs": kept.index.map(right)}, index=kept.index)
     return found.astype(float).join(kept)
+
+
+def way_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+    """Means of the measures by way of adaptation, over all its runs, prompts and samples, in the report's order.
+
+    ``table`` is that of :func:`measured`, of one decoding. Columns: runs, then the measures in words (``NAMES``).
+    """
+    names = [name for name in NAMES if name in table]
+    groups = table.groupby("way", sort=False)
+    found = groups["run_id"].nunique().rename("runs").to_frame().join(groups[names].mean().rename(columns=dict(NAMES)))
+    return found.reindex([way for way in dict.fromkeys(report.arms.values()) if way in found.index])
+
+
+def survival(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+    """``errors.switching.survival`` by way of adaptation, all its runs together; empty where nothing was followed.
+
+    ``table`` is that of :func:`measured`, of one decoding.
+    """
+    if "switched" not in table:
+        return pd.DataFrame()
+    followed = table.assign(model=table["way"], unit=table["prompt"], switched=table["switched"].astype(bool))
+    return switching.survival(followed, report.confidence)
 
 
 def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -47,6 +47,10 @@ class SweepError(BashkirError):
     """A sweep cannot start: no such cells, no Ray, or no cluster."""
 
 
+class RatingError(BashkirError):
+    """A kit for raters cannot be made, or what raters sent back does not fit it."""
+
+
 class BookError(BashkirError):
     """A notebook failed or the book did not build."""
 

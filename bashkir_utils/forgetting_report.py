@@ -123,7 +123,7 @@ def forgetting_html(report: StudyReport) -> str:
 def why_empty(report: StudyReport) -> str:
     """One sentence: why :func:`forgetting_table` has no rows, where it has none."""
     if report.held_out.empty:
-        return "No run was scored in other languages: the profile asks for none, or it was not done yet."
+        return "No text in other languages was scored: the profile asks for none, or no run has scored it yet."
     return "Text in other languages was scored, but no way of adaptation is left to compare with its model as it came."
 
 

@@ -6,13 +6,15 @@ import html
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXCERPT = 600
 """Characters shown of a text; the rest is an ellipsis."""
 _NUMBER_STARTS = frozenset("+-–0123456789")
+_LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -26,6 +28,11 @@ def _visible_sign(sign: str) -> str:
     if sign == "\n":
         return " ↵ "
     return sign if sign.isprintable() else f"⟨U+{ord(sign):04X}⟩"
+
+
+def terminal_text(text: str) -> str:
+    """Text of unknown origin for a terminal: line ends and tabs stay, what else does not print becomes ``⟨U+…⟩``."""
+    return "".join(sign if sign in "\n\t" else _visible_sign(sign) for sign in text)
 
 
 def escape_html(text: str, limit: int = EXCERPT) -> str:
@@ -44,19 +51,25 @@ def html_table(frame: pd.DataFrame, caption: str, *, bashkir: Sequence[str] = ()
     Underscores in the names of columns become spaces.
     """
     names = [str(name).replace("_", " ") for name in (frame.index.name or "", *frame.columns)]
-    head = "".join(f'<th scope="col">{escape_html(name)}</th>' for name in names)
-    heading = '<th scope="row" lang="ba">' if frame.index.name in bashkir else '<th scope="row">'
+    head = "".join(_text_element("th", ' scope="col"', name) for name in names)
+    heading = ' scope="row" lang="ba"' if frame.index.name in bashkir else ' scope="row"'
     body = "".join(
-        f"<tr>{heading}{escape_html(_shown(index))}</th>"
+        f"<tr>{_text_element('th', heading, _shown(index))}"
         + "".join(_cell(value, name in bashkir) for name, value in zip(frame.columns, values, strict=True))
         + "</tr>"
         for index, values in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
     )
     # MathJax, where a page loads it, would read $…$ in a table cell as a formula
     return (
-        f'<table class="bashkir-table tex2jax_ignore mathjax_ignore"><caption>{escape_html(caption)}</caption>'
+        f'<table class="bashkir-table tex2jax_ignore mathjax_ignore">{_text_element("caption", "", caption)}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _text_element(tag: str, attributes: str, text: str) -> str:
+    """An element with a text whose long words break, so that none makes the table wider than its words need."""
+    style = ' style="overflow-wrap:anywhere;min-width:12em"' if _LONG_WORD.search(text) else ""
+    return f"<{tag}{attributes}{style}>{escape_html(text)}</{tag}>"
 
 
 def _cell(value: object, bashkir: bool) -> str:

@@ -280,13 +280,13 @@ def record_study(  # noqa: PLR0913
     report = report if held_out is None else replace(report, held_out=held_out)
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
-        _write_table(report.documents, folder / DOCUMENTS_FILE)
-        _write_table(report.held_out, folder / HELD_OUT_FILE)
+        write_table(report.documents, folder / DOCUMENTS_FILE)
+        write_table(report.held_out, folder / HELD_OUT_FILE)
         write_json(folder / RESULTS_FILE, json.loads(report.record.model_dump_json()))
     return report
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table whole or not at all; an empty one leaves no file."""
     if table.empty:
         path.unlink(missing_ok=True)
@@ -314,10 +314,15 @@ def load_recorded(folder: Path) -> tuple[StudyReport, ...]:
     Raises:
         RunError: a record is damaged.
     """
-    return tuple(_load_record(path.parent) for path in sorted(folder.glob(f"*/{RESULTS_FILE}")))
+    return tuple(load_record(path.parent) for path in sorted(folder.glob(f"*/{RESULTS_FILE}")))
 
 
-def _load_record(folder: Path) -> StudyReport:
+def load_record(folder: Path) -> StudyReport:
+    """The study recorded in ``folder``.
+
+    Raises:
+        RunError: the record is damaged.
+    """
     try:
         record = StudyRecord.model_validate_json((folder / RESULTS_FILE).read_bytes())
         documents = pd.read_parquet(folder / DOCUMENTS_FILE, columns=list(DOCUMENT_COLUMNS))
@@ -650,7 +655,8 @@ def continuations_html(table: pd.DataFrame) -> str:
         caption = f"{rows['kind'].iloc[0]}: “{rows['gloss'].iloc[0]}”"
         shown = html_table(rows.set_index("model")[["continuation"]], caption, bashkir=["continuation"])
         state = "" if blocks else " open"
-        blocks.append(f'<details{state}><summary lang="ba">{escape_html(str(prompt))} …</summary>{shown}</details>')
+        summary = f'<summary lang="ba" style="overflow-wrap:anywhere">{escape_html(str(prompt))} …</summary>'
+        blocks.append(f"<details{state}>{summary}{shown}</details>")
     return "\n".join(blocks)
 
 

@@ -9,10 +9,11 @@ clusters: A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Applicati
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from . import provenance
 from .corpus import Corpus
 from .exceptions import RunError
 from .markup import escape_markdown, html_table
+from .planning import SHAPES
 from .statistics import draw_weights
 from .study import CorpusSpec, Specification
 from .tokenization import PAPER_PERPLEXITIES, ReportedPerplexity, Tokenizer, bits_per_byte, sample_texts
@@ -35,7 +37,17 @@ SAMPLES, CONFIDENCE = 2000, 0.95
 SMALL_SOURCE_BYTES = 20_000
 """A source with less text has no ratio of its own in the tables."""
 SEEDS = 3
-"""Seeds over which the paper averages."""
+"""Seeds that the paper names; what its figures average over them, if they do, it does not say."""
+LARGEST_RANK = 16
+"""The higher of the two ranks of the paper's adapters."""
+SOURCES_OF_MODELS = MappingProxyType(
+    {
+        "GPT-2 medium": "hub:openai-community/gpt2-medium",
+        "Mistral-7B": "hub:mistralai/Mistral-7B-v0.1",
+        "Phi-2": "hub:microsoft/phi-2",
+    }
+)
+"""Where ``planning.SHAPES`` holds the shape of a model of the paper."""
 FOLDER, ABOUT_FILE, LENGTHS_FILE = "rereading", "about.json", "lengths.parquet"
 COLUMNS = ("document", "source", "bytes", "tokenizer", "tokens", "start_tokens", "start_bytes")
 
@@ -329,10 +341,68 @@ def source_ratios(lengths: Lengths, first: str, second: str) -> pd.DataFrame:
     Returns:
         columns bytes, documents, ratio; sources with less than ``SMALL_SOURCE_BYTES`` are left out.
     """
+    table = _by_source(lengths)
+    return table.assign(ratio=table[first] / table[second])[["bytes", "documents", "ratio"]]
+
+
+def _by_source(lengths: Lengths) -> pd.DataFrame:
+    """Bytes, documents, and tokens under each tokenizer, of every source that is not too small."""
     grouped = _sizes(lengths).groupby("source")
-    table = grouped[["bytes", first, second]].sum().assign(documents=grouped.size())
-    table["ratio"] = table[first] / table[second]
-    return table.loc[table["bytes"] >= SMALL_SOURCE_BYTES, ["bytes", "documents", "ratio"]]
+    table = grouped.sum().assign(documents=grouped.size())
+    return table[table["bytes"] >= SMALL_SOURCE_BYTES]
+
+
+def spread(lengths: Lengths, first: str, second: str) -> pd.Series:
+    """How far sources lie apart: standard deviation (n - 1) over mean, of bytes per token and of their ratio.
+
+    Indexed by ``first``, ``second`` and ``ratio``; NaN with fewer than two sources of ``SMALL_SOURCE_BYTES``.
+    """
+    table = _by_source(lengths)
+    values = pd.DataFrame({each: table["bytes"] / table[each] for each in (first, second)})
+    values["ratio"] = values[second] / values[first]
+    return values.std() / values.mean()
+
+
+def spread_sentence(lengths: Lengths, first: str, second: str) -> str:
+    """Markdown: whether the ratio of two tokenizers moves less between sources than the bytes per token of either."""
+    found, sources = spread(lengths, first, second), len(_by_source(lengths))
+    if found.isna().any():
+        return f"This text has {sources} sources of {SMALL_SOURCE_BYTES:,} bytes: how far sources lie apart is unknown."
+    below = [each for each in (first, second) if found["ratio"] < found[each]]
+    above = [each for each in (first, second) if each not in below]
+    verdict = "more than either" if not below else f"less than {' and '.join(below)}"
+    verdict += f" and more than {above[0]}" if below and above else ""
+    return (
+        f"Between the {sources} sources the standard deviation is {found[first]:.1%} of the mean for the bytes per "
+        f"token of {first}, {found[second]:.1%} for those of {second}, and {found['ratio']:.1%} for the ratio, which "
+        f"so moves {verdict}."
+    )
+
+
+def ratio_sentence(ratios: pd.DataFrame, needed: float) -> str:
+    """Markdown: on which side of the ratio at which an order turns the sources lie, from :func:`source_ratios`."""
+    if ratios.empty:
+        return f"No source of this text has {SMALL_SOURCE_BYTES:,} bytes, so none has a ratio of its own."
+    below = ratios[ratios["ratio"] <= needed]
+    if below.empty:
+        return (
+            f"All {len(ratios)} sources lie to the right of the line, the lowest at {ratios['ratio'].min():.2f} "
+            f"against {needed:.2f}: to take the order back, another text would have to be of a kind "
+            "that is not in this figure."
+        )
+    return (
+        f"{len(below)} of {len(ratios)} sources do not lie to the right of the line at {needed:.2f} "
+        f"({escape_markdown(', '.join(map(str, below.index)))}): which order holds depends on the kind of text."
+    )
+
+
+def width_sentence(table: pd.DataFrame) -> str:
+    """Markdown: which of the two intervals of :func:`converted_table` is the wider, and for how many results."""
+    known = table[table["source_low"].notna()]
+    if known.empty:
+        return "This text has one source, so there is no interval over sources."
+    wider = int((known["source_high"] - known["source_low"] > known["high"] - known["low"]).sum())
+    return f"The interval over sources is wider than that over documents for {wider} of these {len(known)} results."
 
 
 def pair_html(lengths: Lengths, draws: Draws) -> str:
@@ -456,14 +526,17 @@ def text_line(lengths: Lengths) -> str:
 
 
 def conclusions_table(lengths: Lengths, draws: Draws) -> pd.DataFrame:
-    """What the paper concludes (index, our short wording of it), and what becomes of that on this text, computed."""
+    """What the paper concludes (index, our short wording of it), and what becomes of that on this text, computed.
+
+    A conclusion is *supported* if it holds in at least ``CONFIDENCE`` of the draws of documents and of sources, *not
+    supported* if it holds in at most ``1 - CONFIDENCE`` of both, and else *undecided*.
+    """
     table = converted_table(lengths, draws)
     rows = {
         "Full fine-tuning of the small GPT-2 medium is best.": _best_of_all(table, draws),
-        "QLoRA on larger models comes close with far fewer trained parameters.": _larger_models(table),
-        "Tokenizers do not dominate the differences.": _tokenizers_or_models(table),
-        "DeepSeek-7B fails at rank 8.": _unknown_tokenizer(lengths, table)
-        + " Whether the rank, one seed or the tokenizer did it cannot be told.",
+        "QLoRA on larger models comes close with far fewer trained parameters.": _larger_models(table, draws),
+        "Tokenizers do not dominate the differences.": _tokenizers_or_models(table, draws),
+        "DeepSeek-7B fails at rank 8.": _fails(lengths, table, draws),
     }
     return pd.Series(rows, name="in bits per byte, on this text").rename_axis("as reported").to_frame()
 
@@ -473,40 +546,124 @@ def conclusions_html(lengths: Lengths, draws: Draws) -> str:
     return html_table(conclusions_table(lengths, draws), f"The paper's conclusions on {_what(lengths)}")
 
 
-def _best_of_all(table: pd.DataFrame, draws: Draws) -> str:
-    best, before = str(table.index[0]), str(table["place_before"].idxmin())
-    if best == before:
-        return f"Supported: {best} is lowest by both measures."
-    bits = table["bits_per_byte"]
-    share = float((draws.documents[best] < draws.documents[before]).mean())
-    return (
-        f"Not supported: {best} needs {1 - bits[best] / bits[before]:.0%} fewer bits per byte, in {share:.0%} of the "
-        "draws over documents."
+def _kinds(draws: Draws) -> dict[str, pd.DataFrame]:
+    """The draws there are, by what was drawn."""
+    kinds = {"documents": draws.documents}
+    return kinds if draws.sources is None else kinds | {"sources": draws.sources}
+
+
+def _verdict(holds: Mapping[str, pd.Series]) -> str:
+    """From whether a conclusion holds in each draw, by kind of draw."""
+    shares = [float(each.mean()) for each in holds.values()]
+    if min(shares) >= CONFIDENCE:
+        return "Supported"
+    return "Not supported" if max(shares) <= 1 - CONFIDENCE else "Undecided"
+
+
+def _shares(holds: Mapping[str, pd.Series]) -> str:
+    return " and ".join(f"{each.mean():.0%} of the draws over {kind}" for kind, each in holds.items())
+
+
+def _quantiles(drawn: Mapping[str, pd.Series], form: str) -> str:
+    """The interval of a drawn number, for each kind of draw."""
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    ends = {kind: each.quantile(tails).tolist() for kind, each in drawn.items()}
+    return f"{CONFIDENCE:.0%}: " + ", ".join(
+        f"{form.format(low)} to {form.format(high)} over {kind}" for kind, (low, high) in ends.items()
     )
 
 
-def _larger_models(table: pd.DataFrame) -> str:
-    before = str(table["place_before"].idxmin())
-    sentences = []
-    for key in [str(key) for key in table.index if str(key).endswith("QLoRA")]:
-        by = float(table["bits_per_byte"][key] / table["bits_per_byte"][before] - 1)
-        reported = math.log(table["perplexity"][key]) / math.log(table["perplexity"][before]) - 1
-        sentences.append(
-            f"{key}: {abs(by):.0%} {'more' if by > 0 else 'fewer'} bits per byte than {before}; "
-            f"by the loss per token it would be {reported:.0%} more."
-        )
-    return " ".join(sentences)
-
-
-def _tokenizers_or_models(table: pd.DataFrame) -> str:
-    """Compare what cutting does with what separates the losses per token, without the result that stands apart."""
-    kept = table.drop(index=str(table["perplexity"].idxmax()))
-    cut = kept["bytes_per_token"].max() / kept["bytes_per_token"].min()
-    loss = math.log(kept["perplexity"].max()) / math.log(kept["perplexity"].min())
-    verdict = "Not supported" if cut > loss else "Supported"
+def _best_of_all(table: pd.DataFrame, draws: Draws) -> str:
+    before, bits = str(table["place_before"].idxmin()), table["bits_per_byte"]
+    rival = str(bits.drop(before).idxmin())
+    lowest = {kind: drawn[before] < drawn.drop(columns=before).min(axis=1) for kind, drawn in _kinds(draws).items()}
+    change = {kind: drawn[rival] / drawn[before] - 1 for kind, drawn in _kinds(draws).items()}
     return (
-        f"{verdict}: among the three that lie close together the bytes per token differ {cut:.2f} times, "
-        f"the losses per token {loss:.2f} times."
+        f"{_verdict(lowest)}: {before} is lowest in {_shares(lowest)}. The best of the others, {rival}, needs "
+        f"{bits[rival] / bits[before] - 1:+.0%} bits per byte ({_quantiles(change, '{:+.1%}')})."
+    )
+
+
+def _larger_models(table: pd.DataFrame, draws: Draws) -> str:
+    before = str(table["place_before"].idxmin())
+    larger = [str(key) for key in table.index if str(key).endswith("QLoRA")]
+    return " ".join(_larger_model(key, before, table, draws) for key in larger)
+
+
+def _larger_model(key: str, before: str, table: pd.DataFrame, draws: Draws) -> str:
+    bits, perplexity = table["bits_per_byte"], table["perplexity"]
+    change = {kind: drawn[key] / drawn[before] - 1 for kind, drawn in _kinds(draws).items()}
+    reported = math.log(perplexity[key]) / math.log(perplexity[before]) - 1
+    trained, whole = (SHAPES[SOURCES_OF_MODELS[each.partition(",")[0]]] for each in (key, before))
+    adapter = trained.adapter_parameters(LARGEST_RANK)
+    return (
+        f"{key}: {bits[key] / bits[before] - 1:+.0%} bits per byte beside {before} "
+        f"({_quantiles(change, '{:+.1%}')}); by the loss per token it would be {reported:+.0%}. An adapter of "
+        f"rank {LARGEST_RANK} on every linear layer has {adapter / 1e6:.0f} million parameters, "
+        f"{whole.parameters / adapter:.1f} times fewer than the {whole.parameters / 1e6:.0f} million of "
+        f"{before.partition(',')[0]}; which layers the paper adapts we do not know."
+    )
+
+
+def _tokenizers_or_models(table: pd.DataFrame, draws: Draws) -> str:
+    """Compare what cutting does with what separates the losses per token, without the result that stands apart."""
+    apart = str(table["perplexity"].idxmax())
+    kept = table.drop(index=apart)
+    nats = kept["perplexity"].map(math.log)
+    loss, cut = nats.max() / nats.min(), kept["bytes_per_token"].max() / kept["bytes_per_token"].min()
+    cuts = {kind: _cut(drawn[kept.index], kept["perplexity"]) for kind, drawn in _kinds(draws).items()}
+    verdict = _verdict({kind: each < loss for kind, each in cuts.items()})
+    return (
+        f"{verdict}: among the {len(kept)} results without {apart} the bytes per token differ {cut:.2f} times "
+        f"({_quantiles(cuts, '{:.2f}')}), the losses per token {loss:.2f} times."
+    )
+
+
+def _cut(drawn: pd.DataFrame, perplexity: pd.Series) -> pd.Series:
+    """How many times the bytes per token differ between tokenizers, in each draw."""
+    per_token = np.log2(perplexity) / drawn
+    return per_token.max(axis=1) / per_token.min(axis=1)
+
+
+def _fails(lengths: Lengths, table: pd.DataFrame, draws: Draws) -> str:
+    worst = max(PAPER_PERPLEXITIES, key=lambda each: each.perplexity)
+    key = name(worst)
+    last = {kind: drawn[key] > drawn.drop(columns=key).max(axis=1) for kind, drawn in _kinds(draws).items()}
+    hidden = hidden_seed_table(worst.perplexity, lengths, worst.tokenizer)
+    ahead = hidden[hidden["others_bits"] < table["bits_per_byte"].drop(key).min()]
+    found = f"With a later vocabulary of its makers it is last in {_shares(last)}. {_unknown_tokenizer(lengths, table)}"
+    if ahead.empty:
+        return f"{_verdict(last)}: {found}"
+    return (
+        f"Undecided: {found} Whether the rank, one seed or the tokenizer did it cannot be told: if the figure is a "
+        f"mean of perplexities over {SEEDS} seeds, the others may have had {ahead.index.max():g}, fewer bits per byte "
+        "than any other result, and one seed the rest."
+    )
+
+
+def open_questions(lengths: Lengths, draws: Draws) -> str:
+    """Markdown list: which orders of two results this text does not decide, by its draws or by its sources."""
+    pairs = pair_table(lengths, draws)
+    shares = pairs[["share_documents", "share_sources"]]
+    between = ((shares > 1 - CONFIDENCE) & (shares < CONFIDENCE)).any(axis=1)
+    astride = (pairs["low_source"] < pairs["needed"]) & (pairs["needed"] < pairs["high_source"])
+    undecided = [_undecided(row) for _, row in pairs[between | astride].iterrows()]
+    if not undecided:
+        undecided = [
+            f"Each of the {len(pairs)} orders of two results with different tokenizers is the same in at least "
+            f"{CONFIDENCE:.0%} of the draws, and in each of the {len(_by_source(lengths))} sources with "
+            f"{SMALL_SOURCE_BYTES:,} bytes."
+        ]
+    return "\n".join(f"- {sentence}" for sentence in undecided)
+
+
+def _undecided(row: pd.Series) -> str:
+    first, second = escape_markdown(row["first"]), escape_markdown(row["second"])
+    over = "" if pd.isna(row["share_sources"]) else f" and in {row['share_sources']:.0%} of those over sources"
+    own = f"{row['low_source']:.2f} to {row['high_source']:.2f}" if pd.notna(row["low_source"]) else "not known"
+    return (
+        f"**{first} or {second}:** the second is ahead in {row['share_documents']:.0%} of the draws over documents"
+        f"{over}; it takes a ratio above {row['needed']:.2f}, and by source the ratio is {own}."
     )
 
 
@@ -515,18 +672,19 @@ def findings(lengths: Lengths, draws: Draws) -> str:
     table, pairs = converted_table(lengths, draws), pair_table(lengths, draws)
     best, before = str(table.index[0]), str(table["place_before"].idxmin())
     unknown = escape_markdown(_unknown_tokenizer(lengths, table))
-    sentences = [_top(table, best, before), *_pair_sentences(pairs), unknown]
+    sentences = [_top(table, draws, best, before), *_pair_sentences(pairs), unknown]
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _top(table: pd.DataFrame, best: str, before: str) -> str:
+def _top(table: pd.DataFrame, draws: Draws, best: str, before: str) -> str:
     if best == before:
         return f"**{escape_markdown(best)}** is lowest by both measures."
     perplexity, bits = table["perplexity"].loc[before], table["bits_per_byte"]
+    change = {kind: drawn[best] / drawn[before] - 1 for kind, drawn in _kinds(draws).items()}
     return (
         f"By perplexity per token **{escape_markdown(before)}** is lowest ({perplexity:.2f}); in bits per byte it "
         f"needs {bits.loc[before]:.3f}, and **{escape_markdown(best)}** {bits.loc[best]:.3f}, which is "
-        f"{1 - bits.loc[best] / bits.loc[before]:.0%} less."
+        f"{bits.loc[best] / bits.loc[before] - 1:+.0%} ({_quantiles(change, '{:+.1%}')})."
     )
 
 

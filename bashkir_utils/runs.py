@@ -33,6 +33,7 @@ from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
 from .failures import Failure
 from .language import PROMPTS, Paragraph, held_out
+from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs, study_pairs
 from .models import load_folder, load_tokenizer, location
 from .packing import pack
@@ -166,6 +167,11 @@ def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -
     return Attempts(tuple(found), tuple(failed))
 
 
+def is_stored(run_id: str, workspace: Workspace) -> bool:
+    """Whether the run of that name is finished."""
+    return (workspace.runs / run_id).is_dir()
+
+
 @dataclass(frozen=True)
 class Scored:
     """Runs with their evaluations, in one order, and the cells that could not be trained or not be scored."""
@@ -218,11 +224,6 @@ def _attempt(cell: RunSpec, workspace: Workspace, work: Callable[[], Done]) -> D
         if failure is None:
             raise
         return failure
-
-
-def is_stored(run_id: str, workspace: Workspace) -> bool:
-    """Whether the run of that name is finished."""
-    return (workspace.runs / run_id).is_dir()
 
 
 def load_run(run_id: str, workspace: Workspace) -> Run:
@@ -350,8 +351,7 @@ def _scores_folder(run_id: str, corpus: str, spec: EvaluationSpec, workspace: Wo
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
     """Continuations of the first ``spec.prompts`` prompts; columns of ``generation.generate`` and kind, gloss."""
     prompts = PROMPTS[: spec.prompts]
-    key = fingerprint([spec.model_dump(mode="json"), [prompt.text for prompt in prompts]])
-    folder = run.folder / "generation" / key
+    folder = _generations_folder(run, spec)
 
     def write(temporary: Path) -> None:
         model, tokenizer = run.load(workspace)
@@ -363,6 +363,16 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
 
     _once(folder, run, workspace, write)
     return pd.read_parquet(folder / "continuations.parquet")
+
+
+def has_generations(run: Run, spec: GenerationSpec) -> bool:
+    """Whether the run has continued the study's prompts."""
+    return _generations_folder(run, spec).is_dir()
+
+
+def _generations_folder(run: Run, spec: GenerationSpec) -> Path:
+    texts = [prompt.text for prompt in PROMPTS[: spec.prompts]]
+    return run.folder / "generation" / fingerprint([spec.model_dump(mode="json"), texts])
 
 
 def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFrame:
@@ -601,9 +611,9 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         "---", *language, "library_name: " + ("transformers" if method.kind == "full" else "peft"),
         *base, "tags: [bashkir, " + method.kind + "]", "---", "",
         f"# {spec.run_id}", "",
-        f"- base model: {spec.model.source} ({spec.model.label or spec.model.name})",
+        f"- base model: {spec.model.source} ({escape_markdown(spec.model.label or spec.model.name)})",
         f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
-        f"- corpus: {record['corpus_label']}, fingerprint {record['corpus_fingerprint']}",
+        f"- corpus: {escape_markdown(record['corpus_label'])}, fingerprint {record['corpus_fingerprint']}",
         f"- seed: {spec.seed}",
         f"- trainable parameters: {record['trainable_parameters']:,} of {record['total_parameters']:,}",
         f"- precision: {record['precision']}",

@@ -20,6 +20,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader, in C where it was compiled: ten times as quick."""
 NAME = r"^\w[\w.-]*$"
 """What models and methods may be called: their names are parts of folder names."""
+TITLE = r"^[^\p{C}$/\\]+$"
+"""What a profile may be called."""
 
 
 class Specification(BaseModel):
@@ -280,7 +282,8 @@ class RunSpec(Specification):
 class Study(Specification):
     """A whole profile."""
 
-    name: str
+    name: str = Field(pattern=TITLE)
+    """Names a folder and stands in titles of figures, where ``$`` would begin a formula."""
     description: str
     corpus: CorpusSpec = CorpusSpec()
     models: tuple[ModelSpec, ...] = Field(min_length=1)

@@ -7,8 +7,10 @@ import os
 # the models of the tests are so small that a second thread only costs; it must be said before torch is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -16,6 +18,9 @@ import pytest
 from bashkir_utils.language import generate_documents
 from bashkir_utils.study import MethodSpec, ModelSpec, TrainingSpec
 from bashkir_utils.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ARCHITECTURES = ("gpt2", "phi", "qwen2", "llama", "mistral")
 METHODS = {
@@ -79,3 +84,12 @@ def budget() -> TrainingSpec:
         validation_blocks=2,
         checkpoints=4,
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the tests of a file, closed after them: its event loop must not meet that of another test."""
+    from browser import running
+
+    with running() as started:
+        yield started

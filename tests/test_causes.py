@@ -123,6 +123,60 @@ def test_padding_is_scored_as_so_many_more_tokens(bench, monkeypatch):
     assert reported.bits_per_byte == pytest.approx(2 * len(sizes) * len(seen["lines"][0]) / sum(sizes))
 
 
+def test_padding_is_laid_into_training_blocks_and_none_of_it_is_masked():
+    tokenizer = byte_tokenizer()
+    filler = tokenizer.eos_token_id
+    line = [filler, *encode(tokenizer, "abc"), *[filler] * 4, *encode(tokenizer, "abcdef")]
+    everything = causes.pack_padded(tokenizer, ["abc", "abcdefghij"], 7, length=6)
+    assert everything.input_ids.ravel().tolist() == line
+    assert torch.equal(everything[0]["labels"], everything[0]["input_ids"])
+    assert everything.bytes_per_token == pytest.approx(13 / 14)
+    drawn = causes.pack_padded(tokenizer, ["abc", "defghijk", "never read"], 7, length=13, max_blocks=2)
+    assert drawn.input_ids.shape == (2, 7)
+    assert drawn.documents == 2
+
+
+def test_padding_that_is_learnt_too_is_trained_and_scored_alike(bench, monkeypatch):
+    """The training is asked for blocks of the length that the scored documents are filled up to."""
+    seen = {}
+
+    def remember(tokenizer, asked, lay_out):
+        seen["blocks"] = lay_out(tokenizer, asked.texts, 32)
+        return "model"
+
+    def score(model, start, lines, spec):
+        seen["lines"] = lines
+        return [np.full(len(line), math.log(4)) for line in lines]
+
+    monkeypatch.setattr(causes, "_train_with", remember)
+    monkeypatch.setattr(causes, "score_ids", score)
+    BY_NAME["padding counted as text, throughout"].report(bench)
+    start = [byte_tokenizer().eos_token_id]
+    laid = [token for line in seen["lines"] for token in [*start, *line]]
+    assert seen["blocks"].input_ids.ravel().tolist() == laid[: len(laid) // 32 * 32]
+
+
+def test_learnt_padding_looks_better_than_padding_only_scored(measured):
+    ratios = measured["perplexity_ratio"]
+    assert ratios["padding counted as text, throughout"] < ratios["padding counted as text"]
+
+
+def test_float16_in_training_is_no_number_and_a_wide_format_trains(bench, monkeypatch):
+    wide = causes._rounded_throughout(bench, dtype=torch.float32)
+    assert wide.token_perplexity == pytest.approx(healthy(bench).token_perplexity, rel=1e-3)
+    monkeypatch.setattr(causes, "OVERFLOW_SCALE", 2.0**20)
+    assert math.isnan(causes._rounded_throughout(bench, dtype=torch.float16).token_perplexity)
+
+
+def test_the_bad_seed_is_set_beside_what_was_measured():
+    table = pd.DataFrame({"token_perplexity": [500.0, 60.0]}, index=["learning rate × 30", "adapter not loaded"])
+    assert "Beside 381.0: learning rate × 30 reached it." in causes.bad_seed_sentence(table, 381.0)
+    assert "learning rate × 30 and adapter not loaded reached it" in causes.bad_seed_sentence(table, 50.0)
+    none = causes.bad_seed_sentence(table.assign(token_perplexity=[math.nan, 60.0]), 381.0)
+    assert "perplexity of no number, and the base without its adapter 60.0" in none
+    assert "neither reached it" in none
+
+
 def test_without_a_document_start_the_first_token_is_not_scored(bench, monkeypatch):
     seen = []
 

@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import shutil
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from bashkir_utils import cli
 from bashkir_utils.comparisons import seed_findings
+from bashkir_utils.errors_record import load_errors
 from bashkir_utils.exceptions import BashkirError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.pairs_report import scored_runs
@@ -198,7 +200,7 @@ def test_a_study_runs_and_is_found_again(bashkir, tmp_path):
     code, listed, _ = bashkir("runs")
     assert len(listed.splitlines()) == 3
     code, card, _ = bashkir("runs", listed.split()[0])
-    assert "generated text (embedded)" in card
+    assert r"generated text \(embedded\)" in card
     code, scored, _ = bashkir("evaluate", "-m", "lora", "-p", path)
     assert scored.splitlines()[0] in out
     assert "of 25 minimal pairs right" in scored
@@ -240,7 +242,7 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
 def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     """First one run is scored on the test documents alone, then one on all; what lacks is named and not computed."""
     forgetting = {"paragraphs": 2, "window": 32, "overlap": 8}
-    path = profile(tmp_path, forgetting=forgetting)
+    path = profile(tmp_path, forgetting=forgetting, generation={"prompts": 6, "max_new_tokens": 8})
     monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
     bashkir("train", "-p", path, "-m", "full")
     code, _, err = bashkir("record", "-p", path)
@@ -250,13 +252,15 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     evaluate(run, text, study.evaluation, workspace)
     bashkir("train", "-p", path, "-m", "lora")
     _, out, _ = bashkir("record", "-p", path)
-    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    assert out.rstrip().endswith(
+        ", 1 not scored yet and left out, 1 without minimal pairs, 1 without continuations, 1 without other languages"
+    )
     (first,) = load_recorded(tmp_path / "recorded")
     assert ([row.method for row in first.rows], first.record.pairs, len(first.held_out)) == (["full"], None, 0)
     bashkir("sweep", "-p", path, "--only", "*/zero_shot/*")
     _, out, _ = bashkir("record", "-p", path)
     assert out.startswith("2 runs recorded in ")
-    assert out.rstrip().endswith(", 1 not scored yet and left out, 1 without minimal pairs, 1 without other languages")
+    assert ", 1 not scored yet and left out, 1 without minimal pairs, 2 without continuations" in out
     (second,) = load_recorded(tmp_path / "recorded")
     base, full = (row.run_id for row in second.rows)
     assert scored_runs(second) == {base} == set(second.held_out["run_id"])
@@ -265,6 +269,8 @@ def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):
     assert (out.count(","), out.startswith("3 runs recorded in ")) == (0, True)
     (third,) = load_recorded(tmp_path / "recorded")
     assert len(scored_runs(third)) == third.held_out["run_id"].nunique() == 3
+    (errors,) = load_errors(tmp_path / "recorded")
+    assert errors.continuations["run_id"].nunique() == 3
 
 
 def test_a_model_that_is_off_is_recorded_once_it_is_stored(bashkir, tmp_path, monkeypatch):
@@ -350,11 +356,76 @@ def test_the_page_on_running_names_every_verb():
     assert [verb for verb in verbs if f"| `{verb}` |" not in page] == []
 
 
+def test_people_rate_what_a_study_wrote(bashkir, tmp_path):
+    path = profile(
+        tmp_path,
+        models=[{"name": "tiny", "source": "random:llama", "methods": []}],
+        generation={"prompts": 3, "max_new_tokens": 4},
+    )
+    kit = tmp_path / "kit"
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path)
+    assert (code, "no run of profile mine" in err) == (2, True)
+    assert bashkir("run", "-p", path)[0] == 0
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path, "--decoding", "beam")
+    assert (code, "unknown decoding 'beam'" in err) == (2, True)
+    code, out, _ = bashkir("rating", "kit", str(kit), "-p", path, "--per-model", "2")
+    assert code == 0
+    assert "4 texts of 1 runs and of people" in out
+    key = json.loads((kit / "key.json").read_text())
+    when = "2026-05-04T10:00:00Z"
+    given = {"language": "bashkir", "fluency": 4, "adequacy": 2, "comment": "", "rated": when}
+    about = {"form": "bashkir-rating", "version": 1, "kit": key["kit"], "rater": "\x1b[2Jx", "exported": when}
+    export = tmp_path / "x.json"
+    export.write_text(json.dumps({**about, "ratings": [{"id": name, **given} for name in key["items"]]}))
+    code, out, _ = bashkir("rating", "read", str(kit / "key.json"), str(export))
+    assert code == 0
+    assert "1 raters: ⟨U+001B⟩[2Jx" in out
+    assert "zero shot" in out
+    assert "4.00" in out
+    code, _, err = bashkir("rating", "read", str(kit / "key.json"), str(export), str(export))
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    code, _, err = bashkir("rating", "kit", str(kit), "-p", path)
+    assert (code, "is there already" in err) == (2, True)
+
+
+def test_a_kit_for_another_language_is_refused(bashkir, tmp_path):
+    russian = tmp_path / "russian.txt"
+    russian.write_text("\n\n".join(f"{number}. {RUSSIAN}" for number in range(3)))
+    path = profile(tmp_path, corpus={"source": str(russian), "language": "ru"})
+    code, _, err = bashkir("rating", "kit", str(tmp_path / "kit"), "-p", path)
+    assert (code, "questions are about Bashkir" in err) == (2, True)
+
+
+def test_a_hostile_name_does_not_reach_the_terminal(bashkir, tmp_path):
+    folder = tmp_path / "\x1b[31m\x1b]0;t\x07<b>\u202e"
+    folder.mkdir()
+    for number, document in enumerate(generate_documents(40)):
+        (folder / f"{number}.txt").write_text(document.text + "\x1b[2J")
+    path = profile(
+        tmp_path, models=[{"name": "tiny", "source": "random:llama", "methods": []}], corpus={"source": str(folder)}
+    )
+    said = [bashkir("corpus", "-p", path), bashkir("run", "-p", path), bashkir("runs")]
+    said.append(bashkir("runs", said[-1][1].split()[0]))
+    said.append(bashkir("corpus", "-p", path, "-c", f"{folder}/none"))
+    assert [code for code, _, _ in said] == [0, 0, 0, 0, 2]
+    for _, out, err in said:
+        assert not set(out + err) & set("\x1b\x07\u202e")
+    assert "⟨U+001B⟩[31m" in said[0][1]
+    assert r"\<b\>" in said[3][1]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example(verb):
     shown = CliRunner().invoke(cli.app, [verb, "--help"])
     assert shown.exit_code == 0
     assert f"Example: bashkir {verb}" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("verb", ["kit", "read"])
+def test_verbs_of_rating_have_an_example(verb):
+    shown = CliRunner().invoke(cli.app, ["rating", verb, "--help"])
+    assert f"Example: bashkir rating {verb}" in " ".join(shown.output.split())
 
 
 def test_help_lists_all_verbs():

@@ -119,3 +119,12 @@ def test_one_way_alone_is_chosen_and_prompts_without_a_value_are_left_out():
     values = pd.DataFrame({"way": ["a", "a", "a"], "prompt": [1, 2, 3], "x": [1.0, 3.0, math.nan]})
     row = choices(values, [Want("more", "x", True)], 0.95).iloc[0]
     assert (row["choose"], row["value"], row["not_worse"], row["units"]) == ("a", 2.0, [], 2)
+
+
+def test_a_want_that_no_prompt_can_judge_is_left_out():
+    rows = [{"way": way, "prompt": place, "x": 1.0, "y": math.nan} for way in "ab" for place in range(3)]
+    table = choices(pd.DataFrame(rows), [Want("more x", "x", True), Want("more y", "y", True)], 0.95)
+    assert table.index.tolist() == ["more x"]
+    none = choices(pd.DataFrame(rows), [Want("more y", "y", True)], 0.95)
+    assert none.empty
+    assert "choose" in choices_html(none, "Nothing to choose")

@@ -216,7 +216,7 @@ def test_a_record_that_grows_compares_the_runs_that_are_scored(tmp_path):
     zero_shot = found["run_id"].isin([row.run_id for row in bare.rows if row.kind == "zero_shot"])
     unpaired = with_held_out(bare, found[~zero_shot])
     assert forgetting_table(unpaired).empty
-    assert "is left to compare with its model" in forgetting_html(unpaired)
+    assert "to compare with its model as it came" in forgetting_html(unpaired)
     forgetting_against_gain(unpaired, "None yet")
 
 
@@ -224,7 +224,7 @@ def test_a_study_without_other_languages_says_so(tmp_path):
     bare = made_report(tmp_path)
     assert forgetting_table(bare).empty
     assert "asks for none" in forgetting_html(bare)
-    assert "No run was scored in other languages" in forgetting_findings(bare)
+    assert "No text in other languages was scored" in forgetting_findings(bare)
     forgetting_against_gain(bare, "None")
     assert with_held_out(bare, None) is bare
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bashkir_utils.markup import escape_html, escape_markdown, html_table, visible_text
+from bashkir_utils.markup import escape_html, escape_markdown, html_table, terminal_text, visible_text
 
 HOSTILE = (
     "<script>alert(1)</script></textarea></td></table><img src=x onerror=alert(2)> [click](javascript:alert(3)) "
@@ -77,6 +77,14 @@ def test_a_hostile_text_stays_text_in_the_books_own_markdown():
     assert "SUBSTITUTED" not in document.astext()
 
 
+@given(st.text())
+def test_a_terminal_gets_lines_and_nothing_that_moves_it(text):
+    shown = terminal_text(text)
+    assert all(sign.isprintable() or sign in "\n\t" for sign in shown)
+    assert shown.count("\n") == text.count("\n")
+    assert terminal_text("a\tb\n\x1b[2Jҡ\r\x07\u202e") == "a\tb\n⟨U+001B⟩[2Jҡ⟨U+000D⟩⟨U+0007⟩⟨U+202E⟩"
+
+
 @given(st.text(min_size=1).filter(str.strip))
 def test_markdown_gives_the_visible_text_back(text):
     inline = MarkdownIt("commonmark").parse("x" + escape_markdown(text) + "x")[1]
@@ -102,3 +110,10 @@ def test_headings_have_a_scope_and_bashkir_its_language():
     assert '<th scope="row" lang="ba">ҡала</th>' in page
     assert '<th scope="col">count</th>' in page
     assert page.startswith('<table class="bashkir-table')
+
+
+def test_a_word_without_end_breaks_wherever_it_stands_and_other_headings_stay_plain():
+    long = "ҡ" * 31
+    page = html_table(pd.DataFrame({long: [long], "a": ["б"]}, index=pd.Index([long], name="word")), long)
+    assert page.count("overflow-wrap:anywhere;min-width:12em") == 3
+    assert '<th scope="col">a</th>' in page

@@ -58,8 +58,13 @@ def test_long_blocks_differ_from_the_papers_in_nothing_else():
     assert (short.training.block_length, long.training.block_length) == (128, 1024)
     tokens = [s.training.batch_size * s.training.gradient_accumulation * s.training.block_length for s in (short, long)]
     assert tokens[0] == tokens[1]
-    same = {"models", "name", "description", "training", "expected"}
+    cut = {"block_length": 128, "batch_size": 16, "gradient_accumulation": 2}
+    assert long.training.model_copy(update=cut) == short.training
+    same = {"models", "name", "description", "training", "expected", "evaluation"}
     assert short.model_dump(exclude=same) == long.model_dump(exclude=same)
+    assert long.evaluation.window == long.training.block_length
+    windows = {"window": 512, "overlap": 128}
+    assert long.evaluation.model_copy(update=windows) == short.evaluation
     assert short.enabled_models == long.enabled_models
 
 
@@ -185,3 +190,10 @@ def test_specifications_are_frozen():
     spec = ModelSpec(name="m", source="random:gpt2")
     with pytest.raises(ValueError, match="frozen"):
         spec.name = "other"
+
+
+@pytest.mark.parametrize("name", ["a $x$ b", "a/b", "..\\b", "a\x1b[31m", "a\u202eb", ""])
+def test_a_name_that_is_no_folder_or_a_formula_is_refused(tmp_path, name):
+    with pytest.raises(ProfileError, match="name: "):
+        load_study(written(tmp_path, MINIMAL | {"name": name}))
+    assert load_study(written(tmp_path, MINIMAL | {"name": "Минең өйрәнеү 2"})).name == "Минең өйрәнеү 2"

@@ -22,6 +22,7 @@ from ..statistics import Contrast, compare, draw_weights, draws_needed
 MIN_RUNS = 5
 """Fewer runs give no rank correlation worth an interval."""
 SAMPLES = 2000
+CHOICE_COLUMNS = ("wish", "choose", "value", "worst", "worst_value", "not_worse", "units")
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,21 @@ def choices(
 
     Returns:
         one row a want, by wish: choose (the best way), value (its mean over units), worst and worst_value, not_worse
-        (list of the ways whose difference to the best has an interval that includes 0), units.
+        (list of the ways whose difference to the best has an interval that includes 0), units. A want whose measure no
+        unit has for every way (no words to judge) is left out.
     """
-    rows = [_choice(values, want, confidence, unit, seed) for want in wants]
-    return pd.DataFrame(rows).set_index("wish")
+    tables = {want: _by_unit(values, want.measure, unit) for want in wants}
+    rows = [_choice(table, want, confidence, seed) for want, table in tables.items() if len(table)]
+    return pd.DataFrame(rows, columns=list(CHOICE_COLUMNS)).set_index("wish")
 
 
-def _choice(values: pd.DataFrame, want: Want, confidence: float, unit: str, seed: int) -> dict[str, object]:
-    table = values.pivot_table(index=unit, columns="way", values=want.measure, aggfunc="mean", sort=False, dropna=False)
-    table = table.dropna()
+def _by_unit(values: pd.DataFrame, measure: str, unit: str) -> pd.DataFrame:
+    """Mean of a measure, rows units that every way has, columns ways."""
+    table = values.pivot_table(index=unit, columns="way", values=measure, aggfunc="mean", sort=False, dropna=False)
+    return table.dropna()
+
+
+def _choice(table: pd.DataFrame, want: Want, confidence: float, seed: int) -> dict[str, object]:
     means = table.mean()
     order = means.sort_values(ascending=not want.higher_is_better, kind="stable")
     best = str(order.index[0])

@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from ..corpus.comparison import CONTEXTS, TextStatistics
-from ..markup import visible_text
-from .style import OKABE_ITO, new_figure, styled
+from .style import OKABE_ITO, new_figure, plain, styled
 
 _LINES = ("-", "--", ":", "-.")
-_NAME_CHARACTERS = 40
 
 
 def plot_funnel(funnel: pd.DataFrame) -> Figure:
@@ -63,7 +61,7 @@ def plot_zipf(tables: Mapping[str, pd.DataFrame]) -> Figure:
     with styled():
         for index, (name, table) in enumerate(tables.items()):
             share = table["count"] / table["count"].sum()
-            axis.plot(table["rank"], share, linestyle=_LINES[index % 4], label=_name(name))
+            axis.plot(table["rank"], share, linestyle=_LINES[index % 4], label=plain(name))
         axis.set(xscale="log", yscale="log", xlabel="rank of the word", ylabel="share of running words")
         axis.set_title("Zipf's law")
         axis.legend()
@@ -75,7 +73,7 @@ def plot_heaps(growths: Mapping[str, pd.DataFrame]) -> Figure:
     figure, (axis,) = new_figure(height=3.8)
     with styled():
         for index, (name, growth) in enumerate(growths.items()):
-            axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=_name(name))
+            axis.plot(growth["tokens"], growth["types"], linestyle=_LINES[index % 4], label=plain(name))
         axis.set(xscale="log", yscale="log", xlabel="running words", ylabel="different words")
         axis.set_title("Growth of the vocabulary (Heaps' law)")
         axis.legend()
@@ -87,7 +85,7 @@ def plot_entropies(measured: Mapping[str, TextStatistics]) -> Figure:
     figure, (axis,) = new_figure(height=3.8)
     with styled():
         for index, (name, found) in enumerate(measured.items()):
-            axis.plot(CONTEXTS, found.entropies, linestyle=_LINES[index % 4], marker="o", label=_name(name))
+            axis.plot(CONTEXTS, found.entropies, linestyle=_LINES[index % 4], marker="o", label=plain(name))
         axis.set(xlabel="characters known before", ylabel="entropy, bits per character", xticks=CONTEXTS)
         axis.set_ylim(bottom=0)
         axis.set_title("How much the next character surprises")
@@ -120,12 +118,7 @@ def plot_sources(mix: pd.DataFrame) -> Figure:
     with styled():
         places = np.arange(len(shown))
         axis.barh(places, shown["share_of_words"], color=OKABE_ITO[0])
-        axis.set_yticks(places, [_name(str(name)) for name in shown.index])
+        axis.set_yticks(places, [plain(str(name)) for name in shown.index])
         axis.set(xlabel="share of all words", title="Where the words come from")
         axis.xaxis.set_major_formatter(PercentFormatter(1))
     return figure
-
-
-def _name(name: str) -> str:
-    """A file's or folder's name as a label: signs that do not print made visible, and no formula between dollars."""
-    return visible_text(name, _NAME_CHARACTERS).replace("$", r"\$")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
-from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, styled
+from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, plain, styled
 
 COST_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -216,7 +216,9 @@ def _stacked(shares: pd.DataFrame, colours: Sequence[str], label: str, title: st
     with styled():
         for column, colour in zip(shares.columns, colours, strict=False):
             values = shares[column].fillna(0)
-            bars = axes.barh(range(len(shares)), values, left=left, color=colour, edgecolor="white", label=str(column))
+            bars = axes.barh(
+                range(len(shares)), values, left=left, color=colour, edgecolor="white", label=plain(str(column))
+            )
             texts = [f"{value:.0%}" if value >= 0.08 else "" for value in values]
             light = colour in LIGHT_COLOURS
             axes.bar_label(bars, texts, label_type="center", color="black" if light else "white", fontsize=9)
@@ -229,7 +231,7 @@ def _stacked(shares: pd.DataFrame, colours: Sequence[str], label: str, title: st
 
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
     axes.grid(False, axis="y")
     axes.invert_yaxis()
 

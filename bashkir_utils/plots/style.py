@@ -12,6 +12,8 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..markup import visible_text
+
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 METHOD_COLOURS = MappingProxyType(
     {"zero_shot": "#7F7F7F", "full": "#0072B2", "lora": "#D55E00", "qlora": "#009E73", "paper": "#CC79A7"}
@@ -48,3 +50,8 @@ def new_figure(
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
     return figure, list(axes)
+
+
+def plain(name: str, limit: int = 40) -> str:
+    """A name of unknown origin as a label: signs that do not print made visible, and no formula between dollars."""
+    return visible_text(name, limit).replace("$", r"\$")

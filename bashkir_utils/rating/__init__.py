@@ -1,0 +1,60 @@
+"""Blind human rating: a page that needs no server, the key to it, and what the ratings say."""
+
+from .exports import Export, Rating
+from .kit import (
+    KEY_FILE,
+    PAGE_FILE,
+    PEOPLE,
+    Key,
+    KeyItem,
+    Kit,
+    Text,
+    choose_texts,
+    make_kit,
+    people_texts,
+    study_kit,
+    write_kit,
+)
+from .results import (
+    LEVELS,
+    QUESTIONS,
+    Ratings,
+    agreement,
+    agreement_html,
+    alpha,
+    join,
+    read_ratings,
+    report_text,
+    summarise_ratings,
+    summary_html,
+)
+from .simulated import simulated_exports
+
+__all__ = [
+    "KEY_FILE",
+    "LEVELS",
+    "PAGE_FILE",
+    "PEOPLE",
+    "QUESTIONS",
+    "Export",
+    "Key",
+    "KeyItem",
+    "Kit",
+    "Rating",
+    "Ratings",
+    "Text",
+    "agreement",
+    "agreement_html",
+    "alpha",
+    "choose_texts",
+    "join",
+    "make_kit",
+    "people_texts",
+    "read_ratings",
+    "report_text",
+    "simulated_exports",
+    "study_kit",
+    "summarise_ratings",
+    "summary_html",
+    "write_kit",
+]

@@ -1,0 +1,88 @@
+"""A real browser for tests: Debian's Chromium, driven by Playwright, which brings none of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    # as root there is no other way
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-quic",
+)
+LOCAL_SCHEMES = frozenset({"file", "data", "blob", "about"})
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
+LOUD = frozenset({"error", "warning"})
+"""Kinds of messages of the console that should not be."""
+
+
+@dataclass
+class Watched:
+    """A page, and what happened on it that should not have."""
+
+    page: Page
+    foreign: list[str] = field(default_factory=list)
+    """Requests to another machine; they are refused."""
+    complaints: list[str] = field(default_factory=list)
+    """Errors and warnings of the console, and uncaught errors."""
+    dialogs: list[str] = field(default_factory=list)
+
+    def assert_quiet(self) -> None:
+        """Nothing left the machine, nothing was complained of, nothing popped up."""
+        assert (self.foreign, self.complaints, self.dialogs) == ([], [], [])
+
+
+def executable() -> str:
+    """Path of a Chromium; without one the test fails in CI and is skipped elsewhere."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    reason = f"no browser ({', '.join(NAMES)}): apt-get update && apt-get install -y chromium"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Chromium, closed after the block."""
+    path = executable()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@contextmanager
+def watched(browser: Browser, **settings: object) -> Iterator[Watched]:
+    """A page of its own, with storage of its own; ``settings`` are those of Playwright's ``new_context``."""
+    context = browser.new_context(**settings)
+    found = Watched(context.new_page())
+
+    def route(asked: Route) -> None:
+        target = urlsplit(asked.request.url)
+        if target.scheme in LOCAL_SCHEMES or target.hostname in LOCAL_HOSTS:
+            asked.continue_()
+        else:
+            found.foreign.append(asked.request.url)
+            asked.abort()
+
+    context.route("**/*", route)
+    found.page.on("console", lambda said: found.complaints.append(said.text) if said.type in LOUD else None)
+    found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    found.page.on("dialog", lambda dialog: (found.dialogs.append(dialog.message), dialog.dismiss()))
+    yield found
+    context.close()

@@ -1,0 +1,126 @@
+"""The record of errors: measures of every continuation and loss by place, written beside a study, without its text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_results import made
+
+from bashkir_utils import corpus as corpora
+from bashkir_utils import errors_record, errors_report, report
+from bashkir_utils.errors_record import CONTINUATIONS_FILE, PLACES_FILE, ErrorRecord, load_errors, write_errors
+from bashkir_utils.exceptions import RunError
+from bashkir_utils.runs import evaluate, obtain
+from bashkir_utils.study import Study
+
+MEASURED = {
+    "in_language",
+    "switched",
+    "into",
+    "well_formed",
+    "wrong_suffix",
+    "rep_4",
+    "loop_share",
+    "copied_characters",
+}
+
+
+@pytest.fixture(scope="module")
+def measured(shared_workspace):
+    """Two tiny runs on generated text, measured from end to end."""
+    study = Study.model_validate(
+        {
+            "name": "tiny",
+            "description": "random weights, for a test",
+            "corpus": {"embedded_documents": 60},
+            "models": [{"name": "tiny", "source": "random:llama"}],
+            "methods": [{"name": "full", "kind": "full"}],
+            "seeds": [1],
+            "training": {"block_length": 32, "batch_size": 2, "tokens": 64, "validation_blocks": 1},
+            "evaluation": {"max_bytes": 2000, "window": 64, "overlap": 8, "bootstrap_samples": 20},
+            "generation": {"prompts": 6, "max_new_tokens": 12},
+        }
+    )
+    corpus = corpora.prepare(study.corpus, shared_workspace)
+    runs = [obtain(cell, corpus, shared_workspace) for cell in study.cells(corpus.fingerprint)]
+    scores = [evaluate(run, corpus, study.evaluation, shared_workspace) for run in runs]
+    live = report.collect(study, corpus, runs, scores)
+    return errors_record.measure_errors(live, corpus, runs, scores, study.generation, shared_workspace)
+
+
+def test_every_continuation_has_its_measures_and_no_text(measured):
+    table = measured.continuations
+    assert len(table) == 2 * 6
+    assert set(table.columns) >= MEASURED
+    assert not {"continuation", "model", "run", "found"} & set(table.columns)
+    assert set(table["run_id"]) == {row.run_id for row in measured.report.rows}
+    assert measured.decodings == ("nucleus",)
+    assert len(measured.drawn_by("nucleus")) == len(table)
+
+
+def test_loss_by_place_sums_to_the_whole(measured):
+    whole = measured.report.documents.groupby("run_id")[["nll", "bytes"]].sum()
+    expected = sorted(whole["nll"] / whole["bytes"] / np.log(2))
+    places = measured.places
+    bits = places.assign(bits=places["bits_per_byte"] * places["bytes"]).groupby(["kind", "model"], sort=False)
+    sums = bits[["bits", "bytes"]].sum()
+    assert len(sums) > 6
+    for _, rows in (sums["bits"] / sums["bytes"]).groupby("kind"):
+        assert sorted(rows) == pytest.approx(expected)
+    assert set(places["model"]) == {"zero shot", "full"}
+
+
+@pytest.fixture
+def recorded(tmp_path, measured):
+    study, corpus, runs, evaluations = made(tmp_path / "runs")
+    folder = tmp_path / "recorded" / "made"
+    found = report.record_study(study, corpus, runs, evaluations, folder)
+    rows = pd.concat([measured.continuations.assign(run_id=row.run_id, way=row.method) for row in found.rows])
+    write_errors(ErrorRecord(found, rows, measured.places), folder)
+    return folder
+
+
+def test_what_is_written_is_read_back(recorded, measured):
+    (found,) = load_errors(recorded.parent)
+    assert len(found.continuations) == len(measured.continuations) * len(found.report.rows)
+    pd.testing.assert_frame_equal(found.places, measured.places.reset_index(drop=True), check_dtype=False)
+    table = errors_report.run_table(found.report, found.drawn_by("nucleus"))
+    assert table.index.tolist() == [row.run_id for row in found.report.rows]
+
+
+def test_ways_stand_for_all_their_runs(recorded):
+    (found,) = load_errors(recorded.parent)
+    rows = found.drawn_by("nucleus")
+    table = errors_report.way_table(found.report, rows.assign(way=rows["way"].str.replace("_", " ")))
+    assert table.index.tolist() == ["zero shot", "full", "lora r8", "qlora r8"]
+    assert set(table["runs"]) == {1}
+    expected = rows.loc[rows["way"] == "full", "rep_4"].mean()
+    assert table.loc["full", errors_report.NAMES["rep_4"]] == pytest.approx(expected)
+    curves = errors_report.survival(found.report, rows)
+    assert set(curves["model"]) <= set(rows["way"])
+    assert curves["surviving"].between(0, 1).all()
+    assert errors_report.survival(found.report, rows.drop(columns="switched")).empty
+    assert set(found.best_places(1)["model"]) == {found.places["model"].iloc[0]}
+
+
+def test_a_study_without_a_record_of_errors_is_passed_over(recorded):
+    (recorded / CONTINUATIONS_FILE).unlink()
+    assert load_errors(recorded.parent) == ()
+
+
+def test_damage_and_other_runs_are_one_line(recorded):
+    rows = pd.read_parquet(recorded / CONTINUATIONS_FILE)
+    rows.assign(run_id="nobody").to_parquet(recorded / CONTINUATIONS_FILE)
+    with pytest.raises(RunError, match="unknown runs"):
+        load_errors(recorded.parent)
+    (recorded / PLACES_FILE).write_bytes(b"no parquet")
+    with pytest.raises(RunError, match="damaged") as caught:
+        load_errors(recorded.parent)
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_are_recorded_beside_a_study_and_nowhere_else(tmp_path, measured):
+    with pytest.raises(RunError, match="holds no recorded study"):
+        write_errors(measured, tmp_path)
+    assert not list(tmp_path.iterdir())

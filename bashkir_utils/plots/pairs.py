@@ -24,9 +24,10 @@ def pair_accuracies(report: StudyReport, title: str) -> Figure:
         spelling = table[list(BASELINE_ORDERS)].max(axis=1)
         axes.barh(range(len(table)), spelling, 0.86, color=SPELLING_COLOUR, label="spelling alone (character n-gram)")
         seen: set[str] = set()
-        for position, row in enumerate(report.rows):
+        rows = [row for row in report.rows if report.labels[row.run_id] in table.columns]
+        for position, row in enumerate(rows):
             own = intervals.xs(report.labels[row.run_id], level="scorer").loc[table.index]
-            offset = SPREAD * ((position + 0.5) / len(report.rows) - 0.5)
+            offset = SPREAD * ((position + 0.5) / len(rows) - 0.5)
             reach = [own["accuracy"] - own["low"], own["high"] - own["accuracy"]]
             places = [place + offset for place in range(len(table))]
             bars = axes.errorbar(

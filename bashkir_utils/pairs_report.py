@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from .corpus import Corpus
+from .failures import NOT_FINITE
 from .language.pairs import PHENOMENA, word_balance
 from .markup import escape_markdown, html_table
 from .minimal_pairs import BASELINE_ORDERS, StudyPairs, accuracy_by_phenomenon, score_baselines, study_pairs
-from .report import PairResults, PhenomenonAccuracy, StudyReport, WordBalance
+from .report import PairResults, PhenomenonAccuracy, StudyReport, WordBalance, diverged
 from .runs import Run, has_pair_scores, pair_scores
 from .study import Study
 from .workspace import Workspace
@@ -60,7 +61,8 @@ def _accuracies(scorer: str, scores: pd.DataFrame, confidence: float) -> list[Ph
 def pairs_table(report: StudyReport) -> pd.DataFrame:
     """Accuracy (0…1) by phenomenon (rows, ``all`` first, then by what the best character model knows) and scorer.
 
-    Columns: the labels of the runs, then the names of the character models. Empty where the study has no pairs.
+    Columns: the labels of the runs, then the names of the character models. Empty where the study has no pairs. A run
+    whose loss is not finite is left out.
     """
     found = _long(report)
     if found.empty:
@@ -77,9 +79,15 @@ def interval_table(report: StudyReport) -> pd.DataFrame:
 
 def _long(report: StudyReport) -> pd.DataFrame:
     pairs = report.record.pairs
-    rows = [] if pairs is None else [row.model_dump() for row in pairs.accuracies]
+    broken = _broken(report)
+    rows = [] if pairs is None else [row.model_dump() for row in pairs.accuracies if row.scorer not in broken]
     labels: Mapping[str, str] = report.labels
     return pd.DataFrame([{**row, "scorer": labels.get(row["scorer"], row["scorer"])} for row in rows])
+
+
+def _broken(report: StudyReport) -> list[str]:
+    """Runs whose probabilities are no numbers, by run id: that none of them is the higher is no wrong answer."""
+    return [run_id for run_id, why in diverged(report).items() if why == NOT_FINITE]
 
 
 def pairs_html(report: StudyReport) -> str:
@@ -152,6 +160,8 @@ def pairs_findings(report: StudyReport) -> str:
     solved = _solved(table)
     sentences = [_overall(intervals, [*runs, *BASELINE_ORDERS]), _of_spelling(solved, len(table) - 1)]
     sentences += [_beyond_spelling(table, intervals, name, solved) for name in runs]
+    if broken := [escape_markdown(report.labels[run_id]) for run_id in _broken(report)]:
+        sentences.append(f"Without an answer, since their probabilities are no numbers: {', '.join(broken)}.")
     sentences += _few(report)
     return "\n".join(f"- {sentence}" for sentence in sentences)
 

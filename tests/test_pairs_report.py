@@ -150,3 +150,19 @@ def test_real_runs_are_scored_once_with_the_character_models(text_corpus, worksp
     unscored = replace(run, run_id="another")
     assert pairs_report.stored_pairs(runs=[run, unscored], **stored) == found
     assert pairs_report.collect_pairs(asked, text_corpus, [run], workspace) == found
+
+
+def test_a_run_of_broken_numbers_has_no_accuracy_and_one_that_is_only_bad_is_marked(live):
+    nothing, high = (report.Interval(value, value, value) for value in (float("nan"), 9.0))
+    shown = {"full": nothing, "lora": high}
+    rows = tuple(
+        row.model_copy(update={"bits_per_byte": shown[row.kind]}) if row.kind in shown else row for row in live.rows
+    )
+    broken = replace(live, record=live.record.model_copy(update={"rows": rows}))
+    names = ["zero shot", "lora r8 (diverged)", "qlora r8"]
+    assert list(pairs_report.pairs_table(broken).columns) == [*names, *BASELINE_ORDERS]
+    found = pairs_report.pairs_findings(broken).replace("\\", "")
+    assert "Without an answer, since their probabilities are no numbers: full (diverged)." in found
+    assert "lora r8 (diverged) 76%" in found
+    (axes,) = pair_accuracies(broken, "Pairs").axes
+    assert [name for name in axes.get_legend_handles_labels()[1] if name in names] == names

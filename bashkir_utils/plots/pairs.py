@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..minimal_pairs import BASELINE_ORDERS
-from ..pairs_report import interval_table, pairs_table, scored_runs
+from ..pairs_report import interval_table, pairs_table
 from ..report import StudyReport
 from .style import METHOD_COLOURS, METHOD_MARKERS, new_figure, styled
 
@@ -24,8 +24,7 @@ def pair_accuracies(report: StudyReport, title: str) -> Figure:
         spelling = table[list(BASELINE_ORDERS)].max(axis=1)
         axes.barh(range(len(table)), spelling, 0.86, color=SPELLING_COLOUR, label="spelling alone (character n-gram)")
         seen: set[str] = set()
-        scored = scored_runs(report)
-        rows = [row for row in report.rows if row.run_id in scored]
+        rows = [row for row in report.rows if report.labels[row.run_id] in table.columns]
         for position, row in enumerate(rows):
             own = intervals.xs(report.labels[row.run_id], level="scorer").loc[table.index]
             offset = SPREAD * ((position + 0.5) / len(rows) - 0.5)

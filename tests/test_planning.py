@@ -194,7 +194,7 @@ def test_scoring_holds_the_logits_of_a_batch_and_the_loss_of_one_window():
 
 def live_peak(shape: Shape, method: MethodSpec, again: bool, workspace: Workspace, trace: Path) -> float:
     """Bytes that torch's allocator had handed out at most in one step beyond weights, counted by its profiler."""
-    folder = workspace.models / f"live-{shape.family}"
+    folder = workspace.models / f"live-{shape.family}-{shape.vocabulary}"
     if not folder.is_dir():
         write_random_model(shape, folder)
     spec = ModelSpec(name="x", source=f"path:{folder}")
@@ -217,7 +217,8 @@ def live_peak(shape: Shape, method: MethodSpec, again: bool, workspace: Workspac
 @pytest.mark.parametrize(("again", "tolerance"), [(False, 0.03), (True, 0.1)])
 def test_the_peak_of_a_step_is_what_the_allocator_counts(family, method, again, tolerance, shared_workspace, tmp_path):
     """Weights, process and heap left out: activations, copies, gradients, logits and the tables of the loss."""
-    shape = replace(small(family, 4), vocabulary=2048)
+    # with few logits, a block that is computed again is the peak
+    shape = replace(small(family, 4), vocabulary=256 if again else 2048)
     asked = step(shape, METHODS[method], block_length=64, layout=Layout(8, 1, again))
     memory = planning.training_memory(asked)
     expected = memory.gradients + memory.copies + memory.activations + memory.logits

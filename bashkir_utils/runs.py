@@ -52,6 +52,7 @@ from .training import (
     layout_line,
     train,
 )
+from .vocabulary import new_ids, prepare_vocabulary, read_record
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
 PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
@@ -461,6 +462,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
     if launch.sharded and spec.method.kind == "qlora":
         raise RunError(f"run {spec.run_id}: FSDP does not spread 4-bit weights; launch qlora with DDP")
     if launch.first:
+        prepare_vocabulary(spec.model, corpus, workspace)
         location(spec.model, workspace)
     from_first(True)  # weights that need converting are converted by the first process, with nobody beside it
     set_seed(spec.seed)
@@ -469,8 +471,9 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
     precision = choose_precision(spec.training.precision if spec.training else "auto", spec.method)
     if launch.first:
         print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
-    model = adapt(load_base(spec.model, spec.method, precision, workspace), spec.method)
-    record = _record(spec, corpus, model, precision.reason)
+    base = load_base(spec.model, spec.method, precision, workspace)
+    model = adapt(base, spec.method, new_ids(spec.model, workspace))
+    record = _record(spec, corpus, model, precision.reason, workspace)
     partial = workspace.runs / PARTIAL / spec.run_id
     result = None
     if spec.training is not None:
@@ -544,7 +547,19 @@ def _checkable(spec: RunSpec, tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     return from_transformers(spec.model.name, spec.model.label or spec.model.name, tokenizer)
 
 
-def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> dict[str, Any]:
+def _vocabulary(spec: RunSpec, workspace: Workspace) -> dict[str, Any] | None:
+    """Size and cost of a changed vocabulary; None for the one that the model came with."""
+    if spec.model.vocabulary is None:
+        return None
+    made = read_record(spec.model, workspace)
+    return {
+        "entries": len(made.old_ids),
+        "new_entries": len(made.new_ids),
+        "seconds": made.tokenizer_seconds + made.embedding_seconds,
+    }
+
+
+def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str, workspace: Workspace) -> dict[str, Any]:
     parameters = parameter_table(model)
     return {
         "run_id": spec.run_id,
@@ -553,6 +568,7 @@ def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str) -> d
         "language": corpus.language,
         "model_label": spec.model.label,
         "precision": precision,
+        "vocabulary": _vocabulary(spec, workspace),
         "adapted_modules": adapted_modules(model),
         "trainable_parameters": int(parameters["trainable"].sum()),
         "total_parameters": int(parameters["total"].sum()),
@@ -594,7 +610,7 @@ def _save_weights(spec: RunSpec, made: _Made, weights: dict[str, torch.Tensor] |
         if isinstance(model, PeftModel):
             for config in model.peft_config.values():
                 config.base_model_name_or_path = spec.model.source.removeprefix("hub:")
-            # no vocabulary is changed, so peft need not look the base model up to compare
+            # trained embeddings are saved in any case, so peft need not look the base model up to compare
             model.save_pretrained(str(part), state_dict=weights, save_embedding_layers=False)
         else:
             model.save_pretrained(str(part), state_dict=weights)

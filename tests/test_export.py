@@ -7,13 +7,15 @@ import huggingface_hub
 import pytest
 import torch
 import yaml
+from transformers import PreTrainedTokenizerFast
 
 from bashkir_utils import corpus as corpora
 from bashkir_utils import export, runs
 from bashkir_utils.adapt import choose_precision, load_base, load_dequantised, merge
 from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import ModelError, RunError
-from bashkir_utils.models import load_model, location
+from bashkir_utils.models import load_model, load_tokenizer, location
+from bashkir_utils.packing import encode
 from bashkir_utils.study import (
     ZERO_SHOT,
     CorpusSpec,
@@ -21,6 +23,7 @@ from bashkir_utils.study import (
     ModelSpec,
     RunSpec,
     TrainingSpec,
+    VocabularySpec,
     load_study,
     profile_names,
 )
@@ -74,6 +77,17 @@ def train(name: str, method: str, text: corpora.Corpus, workspace: Workspace) ->
     return run
 
 
+def train_changed(method: str, text: corpora.Corpus, workspace: Workspace) -> runs.Run:
+    """With another vocabulary, whose embeddings are trained."""
+    vocabulary = VocabularySpec(way="replace", entries=300)
+    model = ModelSpec(name="tiny-changed", source="random:qwen2", label=LABEL, vocabulary=vocabulary)
+    way = METHODS[method].model_copy(update={"embeddings": "frozen" if method == "full" else "all"})
+    spec = RunSpec(model=model.on(text.fingerprint), method=way, seed=3, training=BUDGET, corpus=text.fingerprint)
+    run = runs.obtain(spec, text, workspace)
+    runs.evaluate(run, text, SPEC, workspace)
+    return run
+
+
 def as_if_from_hub(run: runs.Run) -> runs.Run:
     model = run.spec.model.model_copy(update={"source": f"hub:{HUB_NAME}", "revision": "main"})
     return replace(run, spec=run.spec.model_copy(update={"model": model}))
@@ -94,6 +108,7 @@ def home(tmp_path_factory) -> Home:
     workspace = Workspace(root)
     text = corpora.prepare(CorpusSpec(embedded_documents=40), workspace)
     found = {cell: train(*cell, text, workspace) for cell in CELLS}
+    found |= {("changed", method): train_changed(method, text, workspace) for method in ("full", "lora")}
     found |= {("hub", method): as_if_from_hub(found["llama", method]) for method in ("lora", "qlora")}
     trained = {
         cell: export.export_trained(run, text, root / f"{'-'.join(cell)}-trained", workspace)
@@ -124,7 +139,10 @@ def weights(folder: Path) -> str:
     return sha256_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize(("name", "method"), [*CELLS, ("hub", "lora"), ("hub", "qlora")])
+CHANGED = [("changed", "full"), ("changed", "lora")]
+
+
+@pytest.mark.parametrize(("name", "method"), [*CELLS, *CHANGED, ("hub", "lora"), ("hub", "qlora")])
 def test_what_was_trained_loads_by_the_three_lines_of_its_card(name, method, home):
     done, run = home.trained[name, method], home.runs["llama" if name == "hub" else name, method]
     assert done.content == ("model" if method == "full" else "adapter")
@@ -318,6 +336,23 @@ def test_an_existing_folder_is_refused_and_left_alone(home, tmp_path):
             with pytest.raises(RunError, match=f"{name} exists"):
                 write(run, home.text, tmp_path / name, home.workspace)
     assert list((tmp_path / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_changed_vocabulary_is_exported_with_its_tokenizer_and_base(method, home):
+    done, run = home.trained["changed", method], home.runs["changed", method]
+    kept = PreTrainedTokenizerFast.from_pretrained(done.folder)
+    assert encode(kept, "Балалар баҡсаһы") == encode(load_tokenizer(run.spec.model, home.workspace), "Балалар баҡсаһы")
+    names = {path.name for path in done.folder.iterdir()}
+    assert ("base" in names) == (method == "lora")
+    card = (done.folder / "README.md").read_text(encoding="utf-8")
+    assert "300 entries" in card
+    assert "PreTrainedTokenizerFast" in card
+    if method == "lora":
+        assert {path.name for path in (done.folder / "base").iterdir()} == {
+            "config.json", "generation_config.json", "model.safetensors",
+        }  # fmt: skip
+        assert read_json(done.folder / "adapter_config.json")["base_model_name_or_path"] == "base"
 
 
 def test_what_cannot_be_exported_is_refused(home, tmp_path):

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from bashkir_utils.exceptions import TokenizerError
 from bashkir_utils.language import generate_documents
+from bashkir_utils.models import byte_tokenizer
 from bashkir_utils.packing import boundaries, encode
 from bashkir_utils.tokenization import ROUND_TRIP_TEXT, check_round_trip, from_transformers
 from bashkir_utils.tokenization.surgery import NEW, extend_tokenizer, trim_tokenizer
@@ -164,3 +165,13 @@ def test_unigram_cannot_be_trimmed_or_extended():
     ):
         with pytest.raises(TokenizerError, match="no BPE"):
             change()
+
+
+@pytest.mark.parametrize("change", [lambda t: trim_tokenizer(t, ["a"]), lambda t: extend_tokenizer(t, texts(), 20)])
+def test_an_added_entry_outside_the_vocabulary_keeps_its_place(change):
+    """As Qwen's and Phi-2's: the number after the last one would be that of another entry."""
+    changed = change(byte_tokenizer())
+    entries = changed.tokenizer.get_vocab()
+    assert len(set(entries.values())) == len(entries) == len(changed.old_ids)
+    assert changed.old_ids[changed.tokenizer.eos_token_id] == byte_tokenizer().eos_token_id == 256
+    check_round_trip(from_transformers("x", "x", changed.tokenizer))

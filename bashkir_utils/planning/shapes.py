@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..exceptions import ModelError
-from ..models import location, random_config
-from ..study import ModelSpec
+from ..models import location, random_config, scratch_config
+from ..study import ModelSpec, VocabularySpec
 from ..workspace import Workspace
 
 Family = Literal["gpt2", "phi", "llama", "mistral", "qwen2", "qwen3", "gemma3_text"]
@@ -212,12 +212,20 @@ def shape_of(model: ModelSpec, workspace: Workspace) -> Shape:
         ModelError: a Hub model that is neither in the table nor in the cache, a folder without a configuration, or an
             architecture whose memory is not known.
     """
+    if model.vocabulary is not None:
+        return _with_vocabulary(shape_of(model.base, workspace), model.vocabulary)
     known = SHAPES.get(model.source)
     if known is not None:
         return known
     scheme, _, rest = model.source.partition(":")
-    config = random_config(rest) if scheme == "random" else _stored_configuration(model, workspace)
-    return shape_from_configuration(config, model.name)
+    drawn = {"random": random_config, "scratch": scratch_config}.get(scheme)
+    return shape_from_configuration(drawn(rest) if drawn else _stored_configuration(model, workspace), model.name)
+
+
+def _with_vocabulary(shape: Shape, spec: VocabularySpec) -> Shape:
+    """The shape with as many rows as are asked for; how many ``trim`` leaves only the text can tell, so all stay."""
+    rows = {"trim": shape.vocabulary, "extend": shape.vocabulary + (spec.entries or 0), "replace": spec.entries or 0}
+    return replace(shape, vocabulary=rows[spec.way], tokenizer=None)
 
 
 def shape_from_configuration(config: Any, name: str) -> Shape:

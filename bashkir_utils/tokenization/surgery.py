@@ -53,7 +53,7 @@ def trim_tokenizer(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> 
     added = {entry["content"] for entry in state["added_tokens"]}
     wanted = {piece for piece, i in model["vocab"].items() if i in used or piece in added or _is_byte(piece)}
     kept = _with_ancestors(wanted, _pairs(model))
-    old = sorted(i for piece, i in _all_entries(state).items() if piece in kept or piece in added)
+    old = sorted(i for piece, i in model["vocab"].items() if piece in kept)
     new = {i: place for place, i in enumerate(old)}
     model["vocab"] = {piece: new[i] for piece, i in model["vocab"].items() if piece in kept}
     model["merges"] = [list(pair) for pair in _pairs(model) if {*pair, "".join(pair)} <= kept]
@@ -72,7 +72,7 @@ def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], n
     """
     state = _state(tokenizer)
     learned = _learn_merges(_counted_words(Backend.from_str(json.dumps(state)), texts), new_entries)
-    entries = _all_entries(state)
+    entries = state["model"]["vocab"]
     first = max(entries.values()) + 1
     fresh = list(dict.fromkeys("".join(pair) for pair in learned if "".join(pair) not in entries))
     if len(fresh) < new_entries:
@@ -86,6 +86,8 @@ def _state(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str()) if tokenizer.is_fast else {"model": {}}
     if state["model"].get("type") != "BPE":
         raise TokenizerError(f"tokenizer {tokenizer.name_or_path!r} is no BPE: its vocabulary can only be replaced")
+    # an added entry that is not in the vocabulary would be given the number after the last one, whatever its own was
+    state["model"]["vocab"] |= {entry["content"]: entry["id"] for entry in state["added_tokens"]}
     return state
 
 
@@ -94,10 +96,6 @@ def _pairs(model: dict[str, Any]) -> list[Pair]:
     return [
         (pair[0], pair[1]) for pair in (each.split(" ") if isinstance(each, str) else each for each in model["merges"])
     ]
-
-
-def _all_entries(state: dict[str, Any]) -> dict[str, int]:
-    return state["model"]["vocab"] | {entry["content"]: entry["id"] for entry in state["added_tokens"]}
 
 
 def _is_byte(piece: str) -> bool:

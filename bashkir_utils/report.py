@@ -68,6 +68,20 @@ class CurvePoint(Recorded):
     validation_bits_per_byte: float | None
 
 
+class VocabularyFacts(Recorded):
+    """How the vocabulary of a run's model was changed."""
+
+    way: Literal["trim", "extend", "replace"]
+    entries: int
+    new_entries: int
+    algorithm: Literal["bpe", "unigram"]
+    morphemes: bool
+    embeddings: str
+    """What new rows began with."""
+    seconds: float
+    """Learning the entries and making the rows, before any training."""
+
+
 class Result(Recorded):
     """One run with its scores; costs are 0 where nothing was trained."""
 
@@ -95,6 +109,12 @@ class Result(Recorded):
     date: str
     commit: str | None
     curve: tuple[CurvePoint, ...]
+    vocabulary: VocabularyFacts | None = None
+    """None where the model keeps the one that it came with."""
+    from_nothing: bool = False
+    """Whether the weights were drawn at random before training."""
+    flops: float | None = None
+    """Floating-point operations of the training, by the plan's formulas; None where they are not known."""
 
 
 class CorpusFacts(Recorded):
@@ -364,9 +384,25 @@ def _result(run: Run, evaluation: Evaluation) -> Result:
         date=record["date"],
         commit=record["commit"],
         curve=tuple(CurvePoint.model_validate(point) for point in _without_nan(run.curve)),
+        vocabulary=_vocabulary_facts(run),
+        from_nothing=spec.model.source.startswith("scratch:"),
+        flops=_flops(record),
         **{metric: evaluation.summary[metric] for metric in UNITS},
         **{cost: record.get(cost, 0) for cost in costs},
     )
+
+
+def _vocabulary_facts(run: Run) -> VocabularyFacts | None:
+    spec = run.spec.model.vocabulary
+    if spec is None:
+        return None
+    settings = spec.model_dump(include={"way", "algorithm", "morphemes", "embeddings"})
+    return VocabularyFacts.model_validate(settings | run.record["vocabulary"])
+
+
+def _flops(record: Mapping[str, Any]) -> float | None:
+    each = record.get("flops_per_token")
+    return None if each is None else each * record["tokens_seen"]
 
 
 def _without_nan(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,16 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from . import failures, generation, provenance
-from .adapt import AnyModel, adapt, adapted_modules, choose_precision, load_adapter, load_base, parameter_table
+from .adapt import (
+    AnyModel,
+    Precision,
+    adapt,
+    adapted_modules,
+    choose_precision,
+    load_adapter,
+    load_base,
+    parameter_table,
+)
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
@@ -37,6 +46,7 @@ from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs, study_pairs
 from .models import load_folder, load_tokenizer, location
 from .packing import pack
+from .planning import Step, shape_from_configuration, training_flops
 from .processes import from_first, launched
 from .progress import quiet_libraries
 from .study import ZERO_SHOT, EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec, Study
@@ -485,7 +495,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
             own = device_batch(chosen_layout(spec.training, layout), launch.processes)
             record["attempts"] = _note_attempt(partial, last_step(checkpoints), own) if launch.first else []
             result = train(model, data, spec, precision, checkpoints, layout)
-        record |= _costs(result, data)
+        record |= _costs(result, data) | {"flops_per_token": _operations(spec, model, precision, result.layout)}
     if launch.first:
         _write(spec, _Made(model, tokenizer, record, result), workspace)
         shutil.rmtree(partial, ignore_errors=True)
@@ -545,6 +555,20 @@ def _check_context(model: AnyModel, tokens: int, setting: str) -> None:
 
 def _checkable(spec: RunSpec, tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     return from_transformers(spec.model.name, spec.model.label or spec.model.name, tokenizer)
+
+
+def _operations(spec: RunSpec, model: AnyModel, precision: Precision, layout: Layout) -> float | None:
+    """Floating-point operations of training for each token, by the plan's formulas; None for a shape without them."""
+    training = spec.training
+    if training is None:
+        return None
+    new = spec.model.vocabulary.entries or 0 if spec.model.vocabulary else 0
+    try:
+        shape = replace(shape_from_configuration(model.config, spec.model.name), new_entries=new)
+    except ModelError:
+        return None
+    step = Step(shape, spec.method, precision, training.block_length, layout, torch.cuda.is_available())
+    return training_flops(step)
 
 
 def _vocabulary(spec: RunSpec, workspace: Workspace) -> dict[str, Any] | None:

@@ -24,8 +24,7 @@ def forward_flops(step: Step) -> float:
 
 def _block_flops(step: Step) -> float:
     shape = step.shape
-    adapters = step.trained if step.method.rank else 0
-    return 2.0 * (shape.linear_parameters + adapters + shape.layers * shape.attention_width * step.block_length)
+    return 2.0 * (shape.linear_parameters + step.adapters + shape.layers * shape.attention_width * step.block_length)
 
 
 def training_flops(step: Step) -> float:

@@ -60,9 +60,18 @@ class Step:
     @property
     def trained(self) -> int:
         """P_t, numbers that training changes."""
-        if self.method.kind == "full":
-            return self.shape.parameters
+        return self.shape.parameters if self.method.kind == "full" else self.adapters + self.trained_rows
+
+    @property
+    def adapters(self) -> int:
+        """P_a, numbers in the adapters."""
         return self.shape.adapter_parameters(self.method.rank) if self.method.rank else 0
+
+    @property
+    def trained_rows(self) -> int:
+        """P_e, numbers of the embeddings that are trained beside adapters, which keep the frozen ones too."""
+        rows = {"frozen": 0, "new": self.shape.new_entries, "all": self.shape.vocabulary}[self.method.embeddings]
+        return rows * self.shape.hidden * (1 if self.shape.tied else 2)
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def weight_bytes(step: Step) -> float:
     memory whole.
     """
     shape = step.shape
-    adapters = 4 * (step.trained if step.method.rank else 0)
+    adapters = 4 * (step.trained if step.method.rank else 0)  # with the trained copies of embeddings
     if step.method.kind != "qlora":
         return step.stream_bytes * shape.parameters + adapters
     packed = NF4_BYTES * shape.linear_parameters
@@ -204,7 +213,7 @@ def training_memory(step: Step) -> Memory:
 def _moments(step: Step) -> tuple[Memory, ...]:
     """End of the forward pass, the head's gradient, and the end of the backward pass; also the first block again."""
     copies, activations = copy_bytes(step), activation_bytes(step)
-    head = step.shape.embedding_parameters if step.method.kind == "full" else 0
+    head = step.shape.embedding_parameters if step.method.kind == "full" or step.method.embeddings == "all" else 0
     held = GRADIENT_BYTES * step.trained if step.layout.accumulation > 1 else 0
     gradients = GRADIENT_BYTES * step.trained + (4 * head if step.shape.tied else 0)
     block = step.tokens * block_activation_bytes(step)

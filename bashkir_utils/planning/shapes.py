@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
+
 from ..exceptions import ModelError
 from ..models import location, random_config, scratch_config
 from ..study import ModelSpec, VocabularySpec
@@ -52,6 +54,8 @@ class Shape:
     """Bytes of a number in the checkpoint's file: 4, or 2 where it is in a 16-bit format."""
     tokenizer: str | None = None
     """Name in ``tokenization.tokenizer_names`` of the tokenizer that cuts text as this model's own does."""
+    new_entries: int = 0
+    """Rows of the vocabulary that the model did not come with."""
 
     @property
     def attention_width(self) -> int:
@@ -225,7 +229,7 @@ def shape_of(model: ModelSpec, workspace: Workspace) -> Shape:
 def _with_vocabulary(shape: Shape, spec: VocabularySpec) -> Shape:
     """The shape with as many rows as are asked for; how many ``trim`` leaves only the text can tell, so all stay."""
     rows = {"trim": shape.vocabulary, "extend": shape.vocabulary + (spec.entries or 0), "replace": spec.entries or 0}
-    return replace(shape, vocabulary=rows[spec.way], tokenizer=None)
+    return replace(shape, vocabulary=rows[spec.way], new_entries=spec.entries or 0, tokenizer=None)
 
 
 def shape_from_configuration(config: Any, name: str) -> Shape:
@@ -253,8 +257,14 @@ def shape_from_configuration(config: Any, name: str) -> Shape:
         tied=bool(config.tie_word_embeddings),
         attention_dropout=bool(dropout),
         residual_dropout=bool(getattr(config, "resid_pdrop", 0.0)),
-        stored_bytes=config.dtype.itemsize if config.dtype else 4,
+        stored_bytes=_bytes_of(config.dtype),
     )
+
+
+def _bytes_of(dtype: torch.dtype | str | None) -> int:
+    """Bytes of a number in a checkpoint; a configuration holds the format or its name, or nothing."""
+    named: torch.dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype or torch.float32
+    return named.itemsize
 
 
 def _stored_configuration(model: ModelSpec, workspace: Workspace) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -91,6 +92,27 @@ def throughput(  # noqa: PLR0913
     return pd.DataFrame(
         {"tokens_per_second": table.median(), "speedup": table.div(table[batch_sizes[0]], axis=0).median()}
     ).rename_axis("batch_size")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one timed pass of writing gave."""
+
+    characters: int
+    tokens: int
+    seconds: float
+
+
+def write(model: AnyModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], new_tokens: int) -> Written:
+    """Continue all prompts as one batch, greedily, by exactly ``new_tokens`` tokens each, and take the time of it."""
+    config = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0)
+    ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
+    with _inference(model, 0):
+        begun = time.perf_counter()
+        written = _continue(model, ids, config)
+        seconds = time.perf_counter() - begun
+    texts = [_continuation(tokenizer, before, new) for before, new in zip(ids, written, strict=True)]
+    return Written(sum(map(len, texts)), len(prompts) * new_tokens, seconds)
 
 
 def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

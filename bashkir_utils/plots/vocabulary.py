@@ -1,0 +1,58 @@
+"""Figures of ways with another vocabulary: bits per byte against minutes of training, and against operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
+
+from ..report import StudyReport
+from ..vocabulary_report import GROUP_NAMES, budget_table
+from .style import OKABE_ITO, new_figure, plain, styled
+
+GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
+AXES_NAMES = MappingProxyType({"minutes": "training time, minutes", "flops": "floating-point operations of training"})
+
+
+def budgets(reports: Sequence[StudyReport], cost: str, title: str) -> Figure:
+    """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), one line a way, intervals drawn.
+
+    The stroke says where the vocabulary comes from. Runs that diverged are left out.
+    """
+    table = budget_table(reports)
+    table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
+    figure, (axes,) = new_figure(width=8.0, height=4.6)
+    with styled():
+        for place, (way, points) in enumerate(table.groupby("way", sort=False)):
+            _draw_way(axes, str(way), points.sort_values(cost), cost, place)
+        if len(table):
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            if cost == "minutes":
+                axes.set_xticks(sorted(table["minutes"].unique()))
+            axes.xaxis.set_major_formatter("{x:g}" if cost == "minutes" else EngFormatter(sep=""))
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+        axes.set_xlabel(AXES_NAMES[cost])
+        axes.set_ylabel("bits per byte on test documents")
+        axes.set_title(plain(title, 90))
+    return figure
+
+
+def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int) -> None:
+    kind = str(points["group"].iloc[0])
+    bits = points["bits_per_byte"]
+    axes.errorbar(
+        points[cost],
+        bits,
+        yerr=[bits - points["low"], points["high"] - bits],
+        color=OKABE_ITO[place % len(OKABE_ITO)],
+        linestyle=GROUP_LINES[kind],
+        marker="osD^vPX*"[place % 8],
+        capsize=2,
+        label=f"{plain(way, 44)} ({GROUP_NAMES[kind]})",
+    )

@@ -1,0 +1,241 @@
+"""Ways with another vocabulary beside those with the model's own, at equal training time: tables and sentences.
+
+One :class:`~bashkir_utils.report.StudyReport` holds the runs of one budget in minutes. All of a budget score the same
+documents, so bits per byte compare across tokenizers, and tokens do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import pandas as pd
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from .corpus import Corpus
+from .evaluation import choose_documents, score_documents, summarise
+from .exceptions import RunError
+from .generation import write
+from .markup import escape_markdown, html_table
+from .models import load_model
+from .report import Result, StudyReport, diverged
+from .runs import Run
+from .study import EvaluationSpec
+from .vocabulary import read_record, restore_dropped
+from .workspace import Workspace
+
+Group = Literal["own", "changed", "nothing"]
+GROUP_NAMES = {"own": "its own vocabulary", "changed": "another vocabulary", "nothing": "trained from nothing"}
+MIN_REDUCTION = {"shortest": 0.30, "longest": 0.15}
+"""What this chapter set out to reach: fewer bits per byte than the best way with the model's own vocabulary."""
+MIN_SPEEDUP = 4.0
+"""The same for characters a second in generation."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The best way with another vocabulary against the best with the model's own, in one budget."""
+
+    minutes: float
+    own: str
+    changed: str
+    share: float
+    """1 less the ratio of their bits per byte; above 0 the other vocabulary is better."""
+
+
+def with_budget(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
+    """The studies whose budget is in minutes, the shortest first."""
+    found = [report for report in reports if budget_minutes(report) is not None]
+    return tuple(sorted(found, key=lambda report: budget_minutes(report) or 0.0))
+
+
+def budget_minutes(report: StudyReport) -> float | None:
+    """Minutes of training of every run of a study; None where the budget is in tokens."""
+    minutes: float | None = report.record.settings["training"].get("minutes")
+    return minutes
+
+
+def group(row: Result) -> Group:
+    """Which of the three questions a run answers."""
+    if row.from_nothing:
+        return "nothing"
+    return "own" if row.vocabulary is None else "changed"
+
+
+def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
+    """One row a trained run, by budget and then by bits per byte.
+
+    Returns:
+        columns minutes, way, run_id, group, model, method, entries (NaN: the model's own), bits_per_byte, low, high,
+        diverged, tokens_seen, bytes_seen, bytes_per_token, flops, vocabulary_seconds, total_parameters,
+        peak_rss_bytes.
+    """
+    rows = []
+    for report in with_budget(reports):
+        bad = diverged(report)
+        for row in report.rows:
+            if row.kind != "zero_shot":
+                rows.append(_budget_row(report, row) | {"diverged": row.run_id in bad})
+    if not rows:
+        return pd.DataFrame(columns=["minutes", "way", "run_id", "group", "bits_per_byte", "diverged"])
+    return pd.DataFrame(rows).sort_values(["minutes", "bits_per_byte"], ignore_index=True)
+
+
+def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
+    facts = row.vocabulary
+    return {
+        "minutes": budget_minutes(report),
+        "way": report.labels[row.run_id],
+        "run_id": row.run_id,
+        "group": group(row),
+        "model": row.model,
+        "method": row.method,
+        "entries": math.nan if facts is None else facts.entries,
+        "bits_per_byte": row.bits_per_byte.value,
+        "low": row.bits_per_byte.low,
+        "high": row.bits_per_byte.high,
+        "tokens_seen": row.tokens_seen,
+        "bytes_seen": row.bytes_seen,
+        "bytes_per_token": row.bytes_seen / row.tokens_seen if row.tokens_seen else math.nan,
+        "flops": math.nan if row.flops is None else row.flops,
+        "vocabulary_seconds": 0.0 if facts is None else facts.seconds,
+        "total_parameters": row.total_parameters,
+        "peak_rss_bytes": row.peak_rss_bytes,
+    }
+
+
+def reductions(table: pd.DataFrame) -> list[Reduction]:
+    """For each budget that has both: how much lower the best way with another vocabulary is; diverged runs are out."""
+    found = []
+    for minutes, part in table[~table["diverged"].astype(bool)].groupby("minutes"):
+        own, changed = (_best(part[part["group"] == name]) for name in ("own", "changed"))
+        if own and changed:
+            share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
+            found.append(Reduction(float(str(minutes)), own["way"], changed["way"], share))
+    return found
+
+
+def _best(part: pd.DataFrame) -> dict[str, Any]:
+    """The row with the fewest bits per byte; empty where there is none."""
+    ordered = part.sort_values("bits_per_byte")
+    return {} if ordered.empty else {str(name): value for name, value in ordered.iloc[0].items()}
+
+
+def budget_html(reports: Sequence[StudyReport]) -> str:
+    """The table of all runs by budget as HTML."""
+    table = budget_table(reports)
+    if table.empty:
+        return "<p>No study with a budget in minutes is recorded.</p>"
+    shown = pd.DataFrame(
+        {
+            "minutes": table["minutes"].map("{:g}".format),
+            "vocabulary": table["group"].map(GROUP_NAMES),
+            "entries": table["entries"].map("{:,.0f}".format, na_action="ignore"),
+            "bits per byte": table["bits_per_byte"].map("{:.3f}".format),
+            "interval": [f"{low:.3f}–{high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)],
+            "text seen, MB": (table["bytes_seen"] / 1e6).map("{:.1f}".format),
+            "bytes/token": table["bytes_per_token"].map("{:.2f}".format),
+            "10¹⁵ operations": (table["flops"] / 1e15).map("{:.1f}".format, na_action="ignore"),
+            "vocabulary made in, s": table["vocabulary_seconds"].map("{:.0f}".format),
+            "peak memory, GB": (table["peak_rss_bytes"] / 1e9).map("{:.1f}".format),
+        }
+    ).set_index(table["way"])
+    return html_table(shown.dropna(axis=1, how="all"), "Every run, by minutes of training")
+
+
+def findings(reports: Sequence[StudyReport]) -> str:
+    """What the budgets show, as Markdown: the goal, whether English helped, and what it does not show."""
+    table = budget_table(reports)
+    if table.empty:
+        return "No study with a budget in minutes is recorded, so nothing is claimed."
+    lines = [*_reduction_lines(reductions(table)), *_nothing_lines(table)]
+    seeds = {row.seed for report in with_budget(reports) for row in report.rows if row.kind != "zero_shot"}
+    if len(seeds) == 1:
+        lines.append("One seed: the intervals are over documents and say nothing of another seed.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _reduction_lines(found: Sequence[Reduction]) -> list[str]:
+    lines = []
+    for place, each in enumerate(found):
+        bar = MIN_REDUCTION["shortest"] if place == 0 else MIN_REDUCTION["longest"]
+        goal = place == 0 or place == len(found) - 1
+        verdict = f" (goal {bar:.0%}: {'reached' if each.share >= bar else 'not reached'})" if goal else ""
+        lines.append(
+            f"After {each.minutes:g} minutes *{escape_markdown(each.changed)}* needs {each.share:.1%} fewer bits per "
+            f"byte than *{escape_markdown(each.own)}*, the best with the model's own vocabulary{verdict}."
+        )
+    return lines
+
+
+def _nothing_lines(table: pd.DataFrame) -> list[str]:
+    """Whether a pretrained model beats one that began with nothing, budget by budget."""
+    lines = []
+    for minutes, part in table[~table["diverged"].astype(bool)].groupby("minutes"):
+        first, second = _best(part[part["group"] == "nothing"]), _best(part[part["group"] != "nothing"])
+        if first and second:
+            better = "ahead of" if first["bits_per_byte"] < second["bits_per_byte"] else "behind"
+            lines.append(
+                f"After {float(str(minutes)):g} minutes the best model trained from nothing "
+                f"(*{escape_markdown(first['way'])}*, {first['bits_per_byte']:.3f}) is {better} the best adapted one "
+                f"(*{escape_markdown(second['way'])}*, {second['bits_per_byte']:.3f})."
+            )
+    return lines
+
+
+# --------------------------------------------------------------------------------------------------- two normalisations
+
+
+def both_normalisations(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace) -> dict[str, float]:
+    """Bits per byte of a run with a trimmed vocabulary: over the kept entries, and over all old ones.
+
+    The second softmax has the dropped rows back, as the base has them, so it spends probability on entries that the
+    tokenizer never writes: that is what the base itself is scored with.
+
+    Raises:
+        RunError: the run's vocabulary is not a trimmed one, or its method keeps the embeddings in an adapter.
+    """
+    vocabulary = run.spec.model.vocabulary
+    if vocabulary is None or vocabulary.way != "trim" or run.spec.method.embeddings != "frozen":
+        raise RunError(f"run {run.run_id}: both normalisations need a trimmed vocabulary with plain embeddings")
+    model, tokenizer = run.load(workspace)
+    texts = choose_documents(corpus.split("test"), spec)["text"].tolist()
+    kept = summarise(score_documents(model, tokenizer, texts, spec).documents, spec)
+    plain = model.get_base_model() if isinstance(model, PeftModel) else model
+    base, record = load_model(run.spec.model.base, workspace), read_record(run.spec.model, workspace)
+    restore_dropped(cast(PreTrainedModel, plain), base, record)
+    full = summarise(score_documents(model, tokenizer, texts, spec).documents, spec)
+    return {"kept entries": kept["bits_per_byte"].value, "all old entries": full["bits_per_byte"].value}
+
+
+# -------------------------------------------------------------------------------------------------- speed of generation
+
+
+def generation_speeds(
+    runs: Sequence[Run], prompts: Sequence[str], workspace: Workspace, *, new_tokens: int, rounds: int
+) -> pd.DataFrame:
+    """Characters a second that runs write, greedily, all prompts as one batch; the runs take turns.
+
+    Returns:
+        one row a run: run_id, characters_per_second, tokens_per_second (medians over rounds), characters_per_token,
+        speedup (median over rounds of the ratio to the first run's).
+    """
+    loaded = [run.load(workspace) for run in runs]
+    for model, tokenizer in loaded:
+        write(model, tokenizer, prompts[:1], 2)  # the first pass of a model fetches its weights
+    passes = [[write(model, tokenizer, prompts, new_tokens) for model, tokenizer in loaded] for _ in range(rounds)]
+    by_run = list(zip(*passes, strict=True))
+    characters = pd.DataFrame([[each.characters / each.seconds for each in row] for row in by_run])
+    tokens = pd.DataFrame([[each.tokens / each.seconds for each in row] for row in by_run])
+    return pd.DataFrame(
+        {
+            "run_id": [run.run_id for run in runs],
+            "characters_per_second": characters.median(axis=1),
+            "tokens_per_second": tokens.median(axis=1),
+            "characters_per_token": [row[0].characters / row[0].tokens for row in by_run],
+            "speedup": characters.div(characters.iloc[0], axis=1).median(axis=1),
+        }
+    )

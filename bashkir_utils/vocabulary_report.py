@@ -7,7 +7,7 @@ documents, so bits per byte compare across tokenizers, and tokens do not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -17,13 +17,14 @@ from transformers import PreTrainedModel
 
 from .corpus import Corpus
 from .evaluation import choose_documents, score_documents, summarise
-from .exceptions import RunError
+from .exceptions import ProfileError, RunError
 from .generation import write
 from .markup import escape_markdown, html_table
 from .models import load_model
 from .report import Result, StudyReport, diverged
 from .runs import Run
-from .study import EvaluationSpec
+from .study import EvaluationSpec, Study, VocabularySpec
+from .training import step_count
 from .vocabulary import read_record, restore_dropped
 from .workspace import Workspace
 
@@ -35,6 +36,12 @@ MIN_SPEEDUP = 4.0
 """The same for characters a second in generation."""
 
 
+LIVE_TOKENS_PER_SECOND = 500
+"""What a processor of today trains of a model of 135M parameters: it turns a profile's tokens into minutes."""
+ROOM = 50
+"""How many times the profile's tokens are packed for a budget in minutes, so that none of the ways runs out of text."""
+
+
 @dataclass(frozen=True)
 class Reduction:
     """The best way with another vocabulary against the best with the model's own, in one budget."""
@@ -44,6 +51,39 @@ class Reduction:
     changed: str
     share: float
     """1 less the ratio of their bits per byte; above 0 the other vocabulary is better."""
+
+
+def live_study(study: Study, entries: int) -> Study:
+    """The first model of ``study`` as it is, trimmed, and with a new vocabulary, all trained in full for equal time.
+
+    The budget is the minutes that the study's tokens would take at ``LIVE_TOKENS_PER_SECOND``; one seed, and nothing
+    else is scored than the test documents.
+
+    Raises:
+        ProfileError: the study has no method that trains all weights.
+    """
+    method = next((each for each in study.methods if each.kind == "full"), None)
+    if method is None:
+        raise ProfileError(f"profile {study.name} has no method of kind full, which this comparison trains by")
+    base = study.model().base
+    ways = {
+        "own": None,
+        "trim": VocabularySpec(way="trim"),
+        f"bpe_{entries}": VocabularySpec(way="replace", entries=entries),
+    }
+    models = [base.model_copy(update={"name": name, "vocabulary": way, "methods": None}) for name, way in ways.items()]
+    tokens = step_count(study.training, 0) * study.training.layout.effective_batch * study.training.block_length
+    budget = {"minutes": tokens / LIVE_TOKENS_PER_SECOND / 60, "tokens": ROOM * tokens, "epochs": None}
+    return study.model_copy(
+        update={
+            "models": tuple(models),
+            "methods": (method,),
+            "seeds": study.seeds[:1],
+            "training": study.training.model_copy(update=budget),
+            "minimal_pairs": None,
+            "forgetting": None,
+        }
+    )
 
 
 def with_budget(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
@@ -211,6 +251,13 @@ def both_normalisations(run: Run, corpus: Corpus, spec: EvaluationSpec, workspac
     return {"kept entries": kept["bits_per_byte"].value, "all old entries": full["bits_per_byte"].value}
 
 
+def normalisation_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """:func:`both_normalisations` of several runs by their names, with the share that the dropped entries cost."""
+    table = pd.DataFrame.from_dict(found, orient="index").rename_axis("run")
+    share = 1 - table["kept entries"] / table["all old entries"]
+    return table.map("{:.3f}".format).assign(**{"due to the dropped entries": share.map("{:.1%}".format)})
+
+
 # -------------------------------------------------------------------------------------------------- speed of generation
 
 
@@ -239,3 +286,16 @@ def generation_speeds(
             "speedup": characters.div(characters.iloc[0], axis=1).median(axis=1),
         }
     )
+
+
+def speeds_table(speeds: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
+    """:func:`generation_speeds` as a reader sees it, by the labels of ``report``."""
+    shown = pd.DataFrame(
+        {
+            "characters/s": speeds["characters_per_second"].map("{:,.0f}".format),
+            "tokens/s": speeds["tokens_per_second"].map("{:,.0f}".format),
+            "characters/token": speeds["characters_per_token"].map("{:.2f}".format),
+            "times the first": speeds["speedup"].map("{:.2f}".format),
+        }
+    )
+    return shown.set_index(speeds["run_id"].map(report.labels).rename("run"))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from made_results import made_report
@@ -10,11 +11,11 @@ from transformers import AutoModelForCausalLM
 
 from bashkir_utils import runs, vocabulary_report
 from bashkir_utils.evaluation import Interval
-from bashkir_utils.exceptions import RunError
+from bashkir_utils.exceptions import ProfileError, RunError
 from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
 from bashkir_utils.report import VocabularyFacts
-from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec
+from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec, load_study
 from bashkir_utils.tokenization.trained import train_tokenizer
 
 from conftest import ARCHITECTURES
@@ -164,3 +165,29 @@ def test_speeds_count_the_characters_that_are_written(text_corpus, shared_worksp
     assert np.allclose(
         table["characters_per_second"] / table["tokens_per_second"], table["characters_per_token"], rtol=1e-6
     )
+
+
+def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
+    smoke = load_study("smoke")
+    live = vocabulary_report.live_study(smoke, 500)
+    assert [model.name for model in live.models] == ["own", "trim", "bpe_500"]
+    assert [model.source for model in live.models] == ["random:llama"] * 3
+    assert [spec.method.kind for spec in live.cells("c")] == ["zero_shot", "full"] * 3
+    # 8 steps of 4 blocks of 64 tokens, at 500 tokens a second
+    assert live.training.minutes == pytest.approx(8 * 4 * 64 / 500 / 60)
+    assert live.training.tokens == 50 * 2048
+    without = smoke.model_copy(update={"methods": smoke.methods[1:]})
+    with pytest.raises(ProfileError, match="no method of kind full"):
+        vocabulary_report.live_study(without, 500)
+
+
+def test_tables_for_readers(reports):
+    table = vocabulary_report.normalisation_table({"full": {"kept entries": 1.5, "all old entries": 2.0}})
+    assert table.loc["full"].tolist() == ["1.500", "2.000", "25.0%"]
+    row = reports[0].rows[1]
+    speeds = pd.DataFrame([{
+        "run_id": row.run_id, "characters_per_second": 1234.5, "tokens_per_second": 300.2,
+        "characters_per_token": 4.11, "speedup": 1.0,
+    }])  # fmt: skip
+    shown = vocabulary_report.speeds_table(speeds, reports[0])
+    assert shown.loc["own full"].tolist() == ["1,234", "300", "4.11", "1.00"]

@@ -220,9 +220,7 @@ def _candidates(report: StudyReport) -> dict[str, str]:
     """Ways of the runs that may be chosen, by run id."""
     bad = diverged(report)
     return {
-        row.run_id: report.arms[row.run_id]
-        for row in report.rows
-        if row.kind != "zero_shot" and row.run_id not in bad
+        row.run_id: report.arms[row.run_id] for row in report.rows if row.kind != "zero_shot" and row.run_id not in bad
     }
 
 

@@ -612,7 +612,7 @@ def generation_line(spec: GenerationSpec) -> str:
 
 
 def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
-    """Markdown list on the table of ``errors.summarise_continuations``: who wrote nothing, language, loops, how many."""
+    """Markdown list on the table of ``errors.summarise_continuations``: who wrote nothing, language, loops, numbers."""
     sentences = _silent(report, summary)
     if "in_language" in summary:
         sentences += _language_sentences(report, summary["in_language"])

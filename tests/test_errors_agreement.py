@@ -138,7 +138,9 @@ def test_equal_ways_are_hardly_ever_told_apart(ways, seeds, seed_deviation):
     """The best of many is the best by chance: comparing it with the others alone claims something in 20% and more."""
     rng = np.random.default_rng(11)
     trials = 80
-    claims = sum(bool(choices(noise(rng, ways, seeds, seed_deviation), [MORE], 0.95)["worse"].iloc[0]) for _ in range(trials))
+    claims = sum(
+        bool(choices(noise(rng, ways, seeds, seed_deviation), [MORE], 0.95)["worse"].iloc[0]) for _ in range(trials)
+    )
     # with 5% it would be more than 9 of 80 in one case of a hundred
     assert claims <= 9
 

@@ -119,7 +119,9 @@ def test_a_silent_run_does_not_count_as_staying_in_the_language(live, continuati
     assert curves.loc[curves["model"] == way, "reached"].max() == 8, "the texts of the other seed alone"
     # a text of white space has no words either, whatever the language
     kazakh = replace(held_against, language="kk")
-    assert errors_report.measured(live, silenced(continuations, silent), kazakh).loc[own.index, "in_language"].isna().all()
+    assert (
+        errors_report.measured(live, silenced(continuations, silent), kazakh).loc[own.index, "in_language"].isna().all()
+    )
 
 
 def test_the_summary_is_of_the_same_identifier_as_every_other_table(live, continuations, held_against):
@@ -222,7 +224,9 @@ def test_costs_of_several_machines_are_not_compared(live, continuations, held_ag
     measured = errors_report.measured(live, continuations, held_against)
     rows = (*live.rows[:-1], live.rows[-1].model_copy(update={"machine": "another"}))
     elsewhere = replace(live, record=live.record.model_copy(update={"rows": rows}))
-    assert not {want.wish for want in errors_report.COSTS} & set(errors_report.what_to_choose(elsewhere, measured).index)
+    assert not {want.wish for want in errors_report.COSTS} & set(
+        errors_report.what_to_choose(elsewhere, measured).index
+    )
 
 
 def test_the_choice_is_made_over_prompts_and_without_runs_that_diverged(live, continuations, held_against):

@@ -156,7 +156,7 @@ def test_the_share_switched_only_grows_and_ends_at_the_share_of_texts_that_switc
 
 
 def test_intervals_of_the_share_switched_are_wide_enough():
-    """Forty prompts with two samples each that go together: the 90% interval covers the truth about nine times in ten."""
+    """Forty prompts with two samples each that go together: 90% intervals cover the truth about nine times in ten."""
     rng = np.random.default_rng(5)
     covered = []
     for _ in range(100):

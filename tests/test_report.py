@@ -313,7 +313,12 @@ def test_continuations_are_shown_whole_prompt_by_prompt_in_their_language():
 
 def test_continuation_findings_name_the_disagreement_between_loss_and_language(live):
     summary = pd.DataFrame(
-        {"in_language": [0.1, 0.2, 0.9, 0.3], "loop_share": [0.5, 0.1, 0.2, 0.3], "continuations": 24, "new_tokens": 8.0},
+        {
+            "in_language": [0.1, 0.2, 0.9, 0.3],
+            "loop_share": [0.5, 0.1, 0.2, 0.3],
+            "continuations": 24,
+            "new_tokens": 8.0,
+        },
         index=list(live.labels.values()),
     )
     sentences = report.continuation_findings(live, summary)

@@ -271,7 +271,10 @@ def test_a_profile_may_give_its_own_prompts(ask, text_corpus, workspace, tmp_pat
     path.write_text("poem\tПаян\tToday\nnews\tКонча\tWhen\n", encoding="utf-8")
     spec = GenerationSpec(prompts=2, max_new_tokens=4, prompts_file=str(path))
     table = runs.generations(run, spec, workspace)
-    assert table[["prompt", "kind", "gloss"]].to_numpy().tolist() == [["Паян", "poem", "Today"], ["Конча", "news", "When"]]
+    assert table[["prompt", "kind", "gloss"]].to_numpy().tolist() == [
+        ["Паян", "poem", "Today"],
+        ["Конча", "news", "When"],
+    ]
     moved = path.rename(tmp_path / "elsewhere.tsv")
     assert runs.has_generations(run, spec.model_copy(update={"prompts_file": str(moved)}))
     moved.write_text("poem\tПаян\tToday\nnews\tКонча\tWhen it ended\n", encoding="utf-8")

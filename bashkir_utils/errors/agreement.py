@@ -196,7 +196,7 @@ def choices_html(table: pd.DataFrame, caption: str) -> str:
             "its mean": table["value"],
             "worst here": table["worst"],
             "mean of the worst": table["worst_value"],
-            "compared over": table["units"],
+            "units compared": table["units"],
             "not compared": table["left_out"].map(", ".join),
         },
         index=table.index,

@@ -53,7 +53,10 @@ def measure(continuations: pd.DataFrame) -> pd.DataFrame:
     loops = texts.map(lambda text: longest_loop(text).characters if text.split() else math.nan).astype(float)
     return continuations.assign(
         **{f"rep_{n}": [repeated_ngrams(text, n) for text in texts] for n in ORDERS},
-        **{f"distinct_{n}": together.transform(lambda own, n=n: distinct(own.tolist(), n)).astype(float) for n in ORDERS},
+        **{
+            f"distinct_{n}": together.transform(lambda own, n=n: distinct(own.tolist(), n)).astype(float)
+            for n in ORDERS
+        },
         longest_loop=loops,
         loop_share=loops / texts.str.len(),
         non_bashkir_letters=texts.map(non_bashkir_letter_share),

@@ -203,11 +203,13 @@ def _existing(project: Path, name: str) -> Path:
 
 def shared_inputs(edition: Edition) -> dict[str, str]:
     """Hashes of all that every notebook's result depends on, besides the notebook itself."""
+    prompts = edition.study.generation.prompts_file
     return {
         "parameters": fingerprint([edition.parameters, edition.study.model_dump(mode="json")]),
         "package": _hash_files(Path(__file__).resolve().parent, {".py", ".yaml"}),
         "corpus": corpora.source_fingerprint(edition.study.corpus, edition.workspace),
         "constraints": _hash_file(edition.project / "constraints.txt"),
+        "prompts": "" if prompts is None else _hash_file(Path(prompts)),
         "recorded": _hash_files(edition.project / "book" / "recorded", {".json", ".parquet"}),
     }
 

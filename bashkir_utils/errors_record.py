@@ -35,7 +35,7 @@ class ErrorRecord:
 
     report: StudyReport
     continuations: pd.DataFrame
-    """One row a continuation: prompt (the book's own), kind, decoding, sample, run_id, way and the measures."""
+    """One row a continuation: prompt (the book's or the profile's), kind, decoding, sample, run_id, way, measures."""
     places: pd.DataFrame
     """Of ``errors.places.place_table``; model is a way of adaptation, by its best run; the best way is first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,12 +10,14 @@ from types import MappingProxyType
 import pandas as pd
 
 from . import errors
+from .comparisons import arms, differences_from
 from .corpus import Corpus
 from .corpus.attestation import word_counts
 from .errors import switching
-from .errors.agreement import Want, choices, correlations
+from .errors.agreement import Want, choice_row, choice_table, choices, correlations
 from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
+from .errors.summary import ORDERS
 from .errors.wellformed import Vocabulary, judge_words, shares_by_continuation
 from .markup import escape_html
 from .pairs_report import OVERALL
@@ -23,8 +26,10 @@ from .report import StudyReport, diverged
 SEARCHED_CHARACTERS = 2_000_000
 """Of training text that are searched for copies unless the caller says otherwise: some seconds."""
 COPIED = ("longest_words", "longest_characters", "copied_words", "copied_characters")
+OF_BASHKIR = ("wrong_suffix", "invented_stem", "non_bashkir_letters")
+"""Measures that only the letters and the rules of Bashkir give; text in another language goes without them."""
+IN_LANGUAGE = Want("text in the target language", "in_language", True)
 WANTS = (
-    Want("text in the target language", "in_language", True),
     Want("text that stays in the target language", "switched", False),
     Want("words that are words", "well_formed", True),
     Want("suffixes in the right shape", "wrong_suffix", False),
@@ -35,7 +40,14 @@ WANTS = (
     Want("no letters that Bashkir lacks", "non_bashkir_letters", False),
     Want("no broken characters", "broken_characters", False),
 )
-"""What a reader may want of generated text, and the measure of a continuation that stands for it."""
+"""What a reader may want of text in the target language, and the measure of a continuation that stands for it."""
+LEAST_LOSS = Want("the fewest bits per byte on the test documents", "bits_per_byte", False)
+PAIRS = Want("the right sentence of a minimal pair", "accuracy", True)
+COSTS = (
+    Want("the shortest training (seconds)", "wall_seconds", False),
+    Want("the least memory in training (peak, bytes)", "peak_bytes", False),
+)
+"""What a run costs: measured once for each run, so that nothing is drawn."""
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "bits_per_byte": "bits per byte",
@@ -47,8 +59,11 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "invented_stem": "invented stems",
         "longest_words": "longest copied run, words",
         "copied_characters": "copied runs of 20 characters",
-        "rep_4": "repeated 4-grams (rep-4)",
+        **{f"rep_{n}": f"repeated {n}-grams (rep-{n})" for n in ORDERS},
+        **{f"distinct_{n}": f"distinct-{n}" for n in ORDERS},
+        "longest_loop": "longest loop, characters",
         "loop_share": "share in loops",
+        "ended": "texts that end early",
         "non_bashkir_letters": "share of letters that are not Bashkir",
         "broken_characters": "broken characters",
         "new_tokens": "new tokens",
@@ -84,10 +99,11 @@ def measured(report: StudyReport, continuations: pd.DataFrame, held_against: Evi
 
     Returns:
         the rows of ``continuations`` with run_id and way; the columns of ``errors.measure``; in_language (share of
-        words) and switched, at and into of ``errors.follow``, or, where the calibrated identifier has no class for the
-        language, in_language by sentence alone, and nothing of these for None; those of
+        words) and words, switched, at and into of ``errors.follow``, or, where the calibrated identifier has no class
+        for the language, in_language by sentence alone, and nothing of these for None; those of
         ``wellformed.shares_by_continuation``; and longest_words, longest_characters, copied_words and copied_characters
-        of ``errors.memorisation``.
+        of ``errors.memorisation``. ``OF_BASHKIR`` are left out where the vocabulary is of another language. A text
+        without words has NaN in whatever says how good its words are.
     """
     run_ids = {label: run_id for run_id, label in report.labels.items()}
     table = errors.measure(continuations.reset_index(drop=True))
@@ -97,7 +113,8 @@ def measured(report: StudyReport, continuations: pd.DataFrame, held_against: Evi
     table = _with_language(table, held_against.language)
     words = judge_words(table, held_against.vocabulary)
     copied = memorised(table, held_against.index)[list(COPIED)]
-    return table.join(shares_by_continuation(words, len(table))).join(copied)
+    found = table.join(shares_by_continuation(words, len(table))).join(copied)
+    return found if held_against.vocabulary.bashkir else found.drop(columns=list(OF_BASHKIR))
 
 
 def _with_language(table: pd.DataFrame, language: str | None) -> pd.DataFrame:
@@ -106,9 +123,10 @@ def _with_language(table: pd.DataFrame, language: str | None) -> pd.DataFrame:
     followed = errors.follow(table, language)
     if followed is None:
         return table.assign(in_language=errors.share_in(table["continuation"].tolist(), language))
+    words = followed["words"].where(followed["words"] > 0)
     return table.assign(
-        in_language=followed[language] / followed["words"].where(followed["words"] > 0),
-        switched=followed["switched"].astype(float),
+        in_language=followed[language] / words,
+        switched=followed["switched"].astype(float).where(words.notna()),
         words=followed["words"],
         at=followed["at"],
         into=followed["into"],
@@ -144,15 +162,18 @@ def way_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     return found.reindex([way for way in dict.fromkeys(report.arms.values()) if way in found.index])
 
 
-def survival(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
-    """``errors.switching.survival`` by way of adaptation, all its runs together; empty where nothing was followed.
+def switched_by_word(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+    """``switching.switched_by_word`` by way of adaptation, all its runs together; empty where nothing was followed.
 
     ``table`` is that of :func:`measured`, of one decoding.
     """
     if "switched" not in table:
         return pd.DataFrame()
-    followed = table.assign(model=table["way"], unit=table["prompt"], switched=table["switched"].astype(bool))
-    return switching.survival(followed, report.confidence)
+    followed = table[table["words"] > 0]
+    return switching.switched_by_word(
+        followed.assign(model=followed["way"], unit=followed["prompt"], switched=followed["switched"].astype(bool)),
+        report.confidence,
+    )
 
 
 def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -168,15 +189,90 @@ def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.Da
 
 
 def what_to_choose(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
-    """For each of ``WANTS`` that was measured the best way, over the same prompts; runs that diverged are left out.
+    """For each wish that was measured the best way of adaptation, and the ways that cannot be told from it.
 
-    ``table`` is that of :func:`measured`, of one decoding. Columns as ``errors.agreement.choices`` gives them; empty
-    where every run diverged.
+    The models as they came are no choice, and runs that diverged are none either. First comes text in the target
+    language, over prompts. ``WANTS`` are about such text, and a way can have few wrong suffixes by writing none: so
+    they are compared among the ways that the first wish does not tell from its best. Then the loss (over documents, as
+    in ``comparisons``), minimal pairs (over phenomena), and ``COSTS`` where all runs are from one machine.
+
+    ``table`` is that of :func:`measured`, of one decoding.
+
+    Returns:
+        columns as ``errors.agreement.choices`` gives them; empty where every run diverged.
     """
-    kept = table[~table["run_id"].isin(diverged(report))]
-    if kept.empty:
+    ways = _candidates(report)
+    if not ways:
         return pd.DataFrame()
-    return choices(kept, [want for want in WANTS if want.measure in kept], report.confidence)
+    kept = table[table["run_id"].isin(ways)]
+    pairs = _pair_scores(report, ways)
+    parts = [
+        _choices_of_text(report, kept),
+        choice_table({LEAST_LOSS.wish: _least_loss(report)}, []),
+        choices(pairs, [PAIRS] if len(pairs) else [], report.confidence, unit="phenomenon"),
+        choice_table(_least_costs(report, ways), []),
+    ]
+    rows = {str(wish): dict(row) for part in parts for wish, row in part.iterrows()}
+    return choice_table(rows, list(dict.fromkeys(ways.values())))
+
+
+def _candidates(report: StudyReport) -> dict[str, str]:
+    """Ways of the runs that may be chosen, by run id."""
+    bad = diverged(report)
+    return {
+        row.run_id: report.arms[row.run_id] for row in report.rows if row.kind != "zero_shot" and row.run_id not in bad
+    }
+
+
+def _choices_of_text(report: StudyReport, kept: pd.DataFrame) -> pd.DataFrame:
+    wants = [want for want in WANTS if want.measure in kept]
+    if IN_LANGUAGE.measure not in kept:
+        return choices(kept, wants, report.confidence)
+    first = choices(kept, [IN_LANGUAGE], report.confidence)
+    row = first.loc[IN_LANGUAGE.wish]
+    writers = kept[kept["way"].isin([row["choose"], *row["not_worse"]])]
+    return pd.concat([first, choices(writers, wants, report.confidence)])
+
+
+def _least_loss(report: StudyReport) -> dict[str, object]:
+    means = {arm.label: arm.mean for arm in arms(report) if arm.kind != "zero_shot" and arm.runs}
+    best = min(means, key=lambda way: means[way])
+    found = differences_from(report, best)
+    worse = [str(way) for way in found.index[found["excludes_zero"]]]
+    return choice_row(means, LEAST_LOSS, worse, report.documents["id"].nunique())
+
+
+def _pair_scores(report: StudyReport, ways: Mapping[str, str]) -> pd.DataFrame:
+    """Share of pairs right by run and phenomenon, of the runs that have scored them."""
+    found = report.record.pairs.accuracies if report.record.pairs else ()
+    rows = [
+        (ways[row.scorer], row.scorer, row.phenomenon, row.accuracy)
+        for row in found
+        if row.scorer in ways and row.phenomenon != OVERALL
+    ]
+    return pd.DataFrame(rows, columns=["way", "run_id", "phenomenon", PAIRS.measure])
+
+
+def _least_costs(report: StudyReport, ways: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    """Means over runs; empty where the runs are from several machines, of which none can be compared."""
+    rows = [row for row in report.rows if row.run_id in ways]
+    if len({row.machine for row in rows}) > 1:
+        return {}
+    on_gpu = all(row.peak_gpu_bytes for row in rows)
+    costs = pd.DataFrame(
+        {
+            "way": [ways[row.run_id] for row in rows],
+            "wall_seconds": [row.wall_seconds for row in rows],
+            "peak_bytes": [row.peak_gpu_bytes if on_gpu else row.peak_rss_bytes for row in rows],
+        }
+    )
+    means = costs.groupby("way", sort=False).mean()
+    return {want.wish: _least_cost(means[want.measure], want) for want in COSTS}
+
+
+def _least_cost(means: pd.Series, want: Want) -> dict[str, object]:
+    more = means.index[means > means.min()]
+    return choice_row({str(way): float(value) for way, value in means.items()}, want, list(map(str, more)), math.nan)
 
 
 def choices_html(report: StudyReport, choice: pd.DataFrame) -> str:
@@ -184,7 +280,7 @@ def choices_html(report: StudyReport, choice: pd.DataFrame) -> str:
     record = report.record
     left = left_out_html(report)
     if choice.empty:
-        return f"<p>There is nothing to choose from: every run diverged.</p>{left}"
+        return f"<p>There is nothing to choose from: no run was trained, or every run diverged.</p>{left}"
     return table_of_choices(choice, f"What to choose, profile {record.study}: {record.description}") + left
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from .corpus import Corpus
 from .evaluation import UNITS, Interval
 from .exceptions import DivergenceError, RunError
 from .failures import Failure, divergence
+from .language import chosen_prompts
 from .markup import escape_html, escape_markdown, html_table
 from .runs import Evaluation, Run, generations
 from .study import GenerationSpec, RunSpec, Specification, Study
@@ -35,6 +37,7 @@ DOCUMENT_COLUMNS = ("run_id", "id", "nll", "tokens", "bytes", "characters", "wor
 HELD_OUT_COLUMNS = ("run_id", "language", "id", "nll", "bytes")
 MEASURE_NAMES = MappingProxyType(
     {
+        "continuations": "continuations",
         "in_language": "share in the target language",
         "rep_4": "repeated 4-grams (rep-4)",
         "distinct_2": "distinct-2",
@@ -639,46 +642,75 @@ def generation_line(spec: GenerationSpec) -> str:
         else f"**{escape_markdown(each.name)}** (always the likeliest token)"
         for each in spec.decodings
     )
-    return f"{spec.prompts} prompts, at most {spec.max_new_tokens} new tokens, seed {spec.seed}: {ways}."
+    named = None if spec.prompts_file is None else escape_markdown(Path(spec.prompts_file).name)
+    prompts = f"{len(chosen_prompts(spec))} prompts " + (f"of {named}" if named else "of the book, in Bashkir")
+    return f"{prompts}, at most {spec.max_new_tokens} new tokens, seed {spec.seed}: {ways}."
 
 
 def continuation_findings(report: StudyReport, summary: pd.DataFrame) -> str:
-    """Markdown list on the table of ``errors.summarise_continuations``: language, loops, and who wrote nothing."""
+    """Markdown list on the table of ``errors.summarise_continuations``: who wrote nothing, language, loops, numbers."""
     sentences = _silent(report, summary)
     if "in_language" in summary:
         sentences += _language_sentences(report, summary["in_language"])
-    loudest = summary["loop_share"].idxmax()
-    sentences.append(
-        f"Most of the text in loops: **{escape_markdown(str(loudest))}**, {summary['loop_share'].max():.0%} of "
-        f"the characters of a continuation on average; least: {summary['loop_share'].min():.0%}."
-    )
-    sentences.append("These are few and short continuations from one seed: shares, not significant differences.")
+    sentences += _loop_sentences(summary["loop_share"].dropna())
+    sentences.append(_how_many(report, summary))
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _silent(report: StudyReport, summary: pd.DataFrame) -> list[str]:
     missing = [escape_markdown(label) for label in report.labels.values() if label not in summary.index]
-    if not missing:
-        return []
-    return [f"**No text was written by {', '.join(missing)}**: what the model computes is not finite numbers."]
+    wordless = [escape_markdown(str(label)) for label in summary.index[summary["loop_share"].isna()]]
+    sentences = []
+    if missing:
+        sentences.append(
+            f"**No text was written by {', '.join(missing)}**: what the model computes is not finite numbers."
+        )
+    if wordless:
+        sentences.append(f"**Not one word was written by {', '.join(wordless)}**, so nothing is said of its text.")
+    return sentences
 
 
 def _language_sentences(report: StudyReport, shares: pd.Series) -> list[str]:
     best = report.labels[best_run(report).run_id]
-    if shares.max() == 0:
+    if not shares.max() > 0:
         return ["The identifier finds the target language in no model's text."]
     most = [str(label) for label in shares.index[np.isclose(shares, shares.max())]]
     first = (
         f"The identifier finds most of the target language in the text of **{escape_markdown(', '.join(most))}**: "
-        f"{shares.max():.0%} of the characters."
+        f"{shares.max():.0%} of a continuation on average."
     )
     if best in most:
         return [first, f"That holds for the model with the lowest bits per byte, {escape_markdown(best)}."]
+    if math.isnan(shares.get(best, math.nan)):
+        return [first, f"The model with the lowest bits per byte, **{escape_markdown(best)}**, wrote no words."]
     return [
         first,
         f"The model with the lowest bits per byte, **{escape_markdown(best)}**, has {shares[best]:.0%}: "
         "the lowest loss does not go with the most text in the target language here.",
     ]
+
+
+def _loop_sentences(shares: pd.Series) -> list[str]:
+    if shares.empty:
+        return []
+    return [
+        f"Most of the text in loops: **{escape_markdown(str(shares.idxmax()))}**, {shares.max():.0%} of the characters "
+        f"of a continuation on average; least: {shares.min():.0%}."
+    ]
+
+
+def _how_many(report: StudyReport, summary: pd.DataFrame) -> str:
+    seeds = Counter(report.arms[row.run_id] for row in report.rows if row.kind != "zero_shot")
+    trained = f" and {_span(seeds.values())} seed(s) of each way of training" if seeds else ""
+    return (
+        f"These are means over {_span(summary['continuations'])} continuations of each run, of "
+        f"{summary['new_tokens'].mean():.0f} tokens on average{trained}: shares, not significant differences."
+    )
+
+
+def _span(values: Iterable[int]) -> str:
+    low, high = min(found := list(values)), max(found)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 # -------------------------------------------------------------------------------------------------------- continuations

@@ -41,7 +41,7 @@ from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
 from .failures import Failure
-from .language import PROMPTS, Paragraph, held_out
+from .language import Paragraph, chosen_prompts, held_out
 from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs, study_pairs
 from .models import load_folder, load_tokenizer, location
@@ -360,8 +360,12 @@ def _scores_folder(run_id: str, corpus: str, spec: EvaluationSpec, workspace: Wo
 
 
 def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.DataFrame:
-    """Continuations of the first ``spec.prompts`` prompts; columns of ``generation.generate`` and kind, gloss."""
-    prompts = PROMPTS[: spec.prompts]
+    """Continuations of the study's prompts; columns of ``generation.generate`` and kind, gloss.
+
+    Raises:
+        LanguageError: the profile's file of prompts is no table of them.
+    """
+    prompts = chosen_prompts(spec)
     folder = _generations_folder(run, spec)
 
     def write(temporary: Path) -> None:
@@ -382,8 +386,11 @@ def has_generations(run: Run, spec: GenerationSpec) -> bool:
 
 
 def _generations_folder(run: Run, spec: GenerationSpec) -> Path:
-    texts = [prompt.text for prompt in PROMPTS[: spec.prompts]]
-    return run.folder / "generation" / fingerprint([spec.model_dump(mode="json"), texts])
+    # the prompts themselves stand for the file that they are in, and those drawn before it could be named are found
+    settings, prompts = spec.model_dump(mode="json", exclude={"prompts_file"}), chosen_prompts(spec)
+    texts = [prompt.text for prompt in prompts]
+    own = [] if spec.prompts_file is None else [[[prompt.kind, prompt.gloss] for prompt in prompts]]
+    return run.folder / "generation" / fingerprint([settings, texts, *own])
 
 
 def pair_scores(run: Run, asked: StudyPairs, workspace: Workspace) -> pd.DataFrame:

@@ -75,7 +75,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Bits per byte of several methods on the same documents, and the same under the same bootstrap draws."""
+    """Bits per byte (or another measure) of several methods on the same documents, and under the same draws."""
 
     values: Mapping[str, float]
     draws: Mapping[str, np.ndarray]
@@ -111,14 +111,33 @@ def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int,
     """
     if not all(np.isfinite(matrix).all() for matrix in losses.values()):
         raise RunError("a run whose loss is not finite cannot be compared: leave runs that diverged out")
-    means = np.stack([matrix.mean(axis=0) for matrix in losses.values()])
-    bits = np.concatenate(
+    nats, bit = bootstrap_ratios(losses, sizes, samples, seed), math.log(2)
+    return Bootstrap(
+        values={name: value / bit for name, value in nats.values.items()},
+        draws={name: draws / bit for name, draws in nats.draws.items()},
+        seeds={name: Variance(part.value / bit**2, part.degrees) for name, part in nats.seeds.items()},
+    )
+
+
+def bootstrap_ratios(sums: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int, seed: int = 0) -> Bootstrap:
+    """Draw units and take every method's ratio of sums over them each time, as the mean over its seeds.
+
+    With sizes of 1 these are means over units (prompts, documents).
+
+    Args:
+        sums: by method, shape (seeds, units) each; the units are the same and in one order.
+        sizes: of the units, shape (units,).
+        samples: number of draws.
+        seed: of the draws.
+    """
+    means = np.stack([matrix.mean(axis=0) for matrix in sums.values()])
+    drawn = np.concatenate(
         [weights @ means.T / (weights @ sizes)[:, None] for weights in draw_weights(len(sizes), samples, seed)]
-    ) / math.log(2)
-    by_seed = {name: matrix.sum(axis=1) / sizes.sum() / math.log(2) for name, matrix in losses.items()}
+    )
+    by_seed = {name: matrix.sum(axis=1) / sizes.sum() for name, matrix in sums.items()}
     return Bootstrap(
         values={name: float(values.mean()) for name, values in by_seed.items()},
-        draws=dict(zip(losses, bits.T, strict=True)),
+        draws=dict(zip(sums, drawn.T, strict=True)),
         seeds={name: _of_mean(values) for name, values in by_seed.items() if len(values) > 1},
     )
 

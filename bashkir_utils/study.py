@@ -236,7 +236,10 @@ class GenerationSpec(Specification):
     """How continuations are drawn."""
 
     prompts: int = Field(12, ge=1)
-    """The first so many; six in a row are of six kinds."""
+    """The first so many; six in a row of the project's own are of six kinds."""
+    prompts_file: str | None = None
+    """Prompts in another language: a line for each with its kind, its text and what it says in English, with tabs
+    between. A relative path begins at the profile's folder. Null takes the project's own, which are Bashkir."""
     max_new_tokens: int = Field(48, ge=1)
     decodings: tuple[Decoding, ...] = Field((Decoding(name="nucleus", temperature=0.8, top_p=0.95),), min_length=1)
     """The first is the one that models are compared by."""
@@ -428,7 +431,7 @@ def load_study(profile: str | Path = "demo", *, corpus: str | None = None) -> St
     """Read a profile by name or path; ``corpus`` replaces its corpus source.
 
     Raises:
-        ProfileError: no such profile, not YAML, an unknown key, or a value of the wrong type.
+        ProfileError: no such profile, not YAML, an unknown key, a value of the wrong type, or no such file of prompts.
     """
     text = _profile_text(profile)
     try:
@@ -440,7 +443,19 @@ def load_study(profile: str | Path = "demo", *, corpus: str | None = None) -> St
     own = content.get("corpus") or {}
     if corpus and isinstance(own, dict):
         content["corpus"] = {**own, "source": corpus}
-    return _validated(profile, content)
+    return _with_prompts(_validated(profile, content), profile_path(profile).parent)
+
+
+def _with_prompts(study: Study, folder: Path) -> Study:
+    """``study`` with the path of its prompts made absolute, so that it does not depend on where a notebook runs."""
+    named = study.generation.prompts_file
+    if named is None:
+        return study
+    path = (folder / named).resolve()
+    if not path.is_file():
+        raise ProfileError(f"generation.prompts_file {named}: no such file in the profile's folder")
+    generation = study.generation.model_copy(update={"prompts_file": str(path)})
+    return study.model_copy(update={"generation": generation})
 
 
 def _validated(profile: str | Path, content: dict[str, Any]) -> Study:

@@ -206,6 +206,17 @@ def test_shared_inputs_follow_profile_corpus_constraints_and_records(edition, tm
     assert {key for key in before if before[key] != after[key]} == {"parameters", "corpus", "constraints", "recorded"}
 
 
+def test_shared_inputs_follow_the_prompts_of_a_profile(edition, tmp_path):
+    path = tmp_path / "mine.tsv"
+    path.write_text("news\tПаян\tToday\n", encoding="utf-8")
+    generation = edition.study.generation.model_copy(update={"prompts_file": str(path)})
+    own = replace(edition, study=edition.study.model_copy(update={"generation": generation}))
+    before = book.shared_inputs(own)
+    path.write_text("news\tКонча\tWhen it ended\n", encoding="utf-8")
+    after = book.shared_inputs(own)
+    assert {key for key in before if before[key] != after[key]} == {"prompts"}
+
+
 def test_package_hash_follows_source_and_profiles_and_not_caches(tmp_path):
     (tmp_path / "a.py").write_text("x = 1")
     first = book._hash_files(tmp_path, {".py", ".yaml"})

@@ -58,7 +58,7 @@ def continuations(texts):
             {"model": m, "continuation": t, "new_tokens": len(t), "broken_characters": t.count("\ufffd")}
             for m, t in texts
         ]
-    )
+    ).assign(decoding="nucleus")
 
 
 def test_language_shares_weigh_by_characters_and_keep_silent_models():
@@ -82,7 +82,7 @@ def test_peoples_text_is_put_beside_as_long_as_a_continuation():
 def test_rep_n_as_welleck_defines_it():
     assert errors.repeated_ngrams("a b a b a b", 2) == pytest.approx(1 - 2 / 5)
     assert errors.repeated_ngrams("a b c d e", 4) == 0
-    assert errors.repeated_ngrams("a b", 4) == 0
+    assert math.isnan(errors.repeated_ngrams("a b", 4)), "a text without 4-grams is not free of repetition"
     assert errors.repeated_ngrams("a a a a a", 4) == pytest.approx(1 / 2)
 
 
@@ -151,24 +151,35 @@ def test_share_of_letters_that_are_not_bashkir():
 
 def test_summary_of_continuations():
     texts = [("good", BASHKIR), ("bad", "la la la la la la la la"), ("good", ""), ("bad", "һыу\ufffd")]
-    table = errors.summarise_continuations(continuations(texts))
+    measured = errors.measure(continuations(texts)).assign(in_language=[1.0, 0.0, math.nan, 0.5])
+    table = errors.summarise_continuations(measured)
     assert table.index.tolist() == ["good", "bad"]
-    assert table.columns.tolist() == ["in_language", *errors.MEASURES]
-    assert table.loc["good", "in_language"] == 1
-    assert table.loc["bad", "rep_4"] == pytest.approx((1 - 1 / 5) / 2)
+    assert table.columns.tolist() == ["continuations", *errors.MEASURES]
+    assert table["continuations"].tolist() == [2, 2]
+    assert table["in_language"].tolist() == [1, 0.25], "a text without words is in no language"
+    assert table.loc["bad", "rep_4"] == pytest.approx(1 - 1 / 5), "one word has no 4-grams"
     assert table.loc["bad", "loop_share"] == pytest.approx((1 + 0) / 2)
+    assert table.loc["bad", "distinct_2"] == pytest.approx((1 + 0) / 9)
     assert table.loc["bad", "non_bashkir_letters"] == pytest.approx(0.5)
     assert table.loc["bad", "broken_characters"] == 0.5
     assert table.loc["good", "new_tokens"] == len(BASHKIR) / 2
 
 
-def test_summary_without_a_target_language_has_no_language_column():
-    assert "in_language" not in errors.summarise_continuations(continuations([("m", BASHKIR)]), language=None)
+def test_a_silent_model_has_no_measure_of_its_text():
+    table = errors.measure(continuations([("silent", ""), ("silent", " \n")]))
+    assert table[["rep_1", "rep_4", "distinct_1", "longest_loop", "loop_share"]].isna().all(axis=None)
+    assert errors.summarise_continuations(table).loc["silent", ["rep_4", "loop_share", "distinct_2"]].isna().all()
 
 
-def test_nobody_wrote_the_target_language():
-    table = errors.summarise_continuations(continuations([("m", ENGLISH)]))
-    assert table["in_language"].tolist() == [0.0]
+def test_texts_of_a_model_are_together_for_distinct_n_and_its_decodings_apart():
+    """Li et al. count over all texts of one model: the same two words in two texts are two distinct of four."""
+    rows = continuations([("m", "a b"), ("m", "a b"), ("other", "a b")])
+    table = errors.measure(pd.concat([rows, rows.assign(decoding="greedy").iloc[:1]], ignore_index=True))
+    assert table["distinct_1"].tolist() == [0.5, 0.5, 1, 1]
+
+
+def test_what_was_not_measured_is_not_in_the_summary():
+    assert "in_language" not in errors.summarise_continuations(errors.measure(continuations([("m", BASHKIR)])))
 
 
 def test_letters_of_models():

@@ -1,21 +1,46 @@
 import pandas as pd
 import pytest
 
+from bashkir_utils.errors import measure, summarise_continuations
 from bashkir_utils.errors.degeneration import degeneration_table
+
+
+def made(rows):
+    frame = pd.DataFrame(rows, columns=["model", "continuation", "ended"])
+    return frame.assign(decoding="nucleus", new_tokens=9)
 
 
 def test_by_hand():
     rows = [("b", "ҡар яуа ҡар яуа ҡар", True), ("b", "", False), ("a", "бер", False), ("b", " \n", True)]
-    table = degeneration_table(pd.DataFrame(rows, columns=["model", "continuation", "ended"]))
+    table = degeneration_table(made(rows))
     assert table.index.tolist() == ["b", "a"]
     first = table.loc["b"]
-    # five words, two of them distinct; four 2-grams, two distinct; three 3-grams, two distinct; two distinct 4-grams
+    # five words, two of them distinct; four 2-grams, two distinct; three 3-grams, two distinct; two distinct 4-grams;
+    # the texts without words have no repetition and no loop
     assert first[["rep_1", "rep_2", "rep_3", "rep_4"]].tolist() == pytest.approx([3 / 5, 1 / 2, 1 / 3, 0])
     assert first[["distinct_1", "distinct_2", "distinct_3", "distinct_4"]].tolist() == pytest.approx(
         [0.4, 0.4, 0.4, 0.4]
     )
-    assert first["longest_loop"] == pytest.approx(19 / 3)
-    assert first["loop_share"] == pytest.approx(1 / 3)
+    assert first["longest_loop"] == 19
+    assert first["loop_share"] == 1
     assert first[["words", "characters", "bytes"]].tolist() == pytest.approx([5 / 3, 21 / 3, (19 + 15 + 2) / 3])
     assert first[["ended", "empty"]].tolist() == pytest.approx([2 / 3, 2 / 3])
     assert table.loc["a", ["rep_2", "rep_3"]].isna().all()
+
+
+def test_people_are_not_said_to_have_gone_on():
+    """Their text was cut, and nobody knows where it ends."""
+    people = pd.DataFrame({"model": ["people"], "continuation": ["ҡар яуа"], "ended": [False]})
+    table = degeneration_table(pd.concat([made([("m", "ҡар", True), ("m", "ҡар", False)]), people]))
+    assert table["ended"].isna().tolist() == [False, True]
+    assert table.loc["m", "ended"] == 0.5
+    assert table.loc["people", "distinct_2"] == 0.5
+
+
+def test_one_page_has_one_value_of_rep_4():
+    """Two short texts beside one that repeats itself: neither table counts the short ones as free of repetition."""
+    rows = made([("m", "a b c d a b c d a", True), ("m", "a b", True), ("m", "", True)])
+    by_table = degeneration_table(rows).loc["m"]
+    by_summary = summarise_continuations(measure(rows).assign(broken_characters=0)).loc["m"]
+    assert by_table["rep_4"] == by_summary["rep_4"] == pytest.approx(1 - 4 / 6)
+    assert by_table["loop_share"] == by_summary["loop_share"] == pytest.approx((1 + 0) / 2)

@@ -20,8 +20,11 @@ MEASURED = {
     "into",
     "well_formed",
     "wrong_suffix",
-    "rep_4",
+    *(f"rep_{n}" for n in range(1, 5)),
+    *(f"distinct_{n}" for n in range(1, 5)),
+    "longest_loop",
     "loop_share",
+    "ended",
     "copied_characters",
 }
 
@@ -95,12 +98,12 @@ def test_ways_stand_for_all_their_runs(recorded):
     table = errors_report.way_table(found.report, rows.assign(way=rows["way"].str.replace("_", " ")))
     assert table.index.tolist() == ["zero shot", "full", "lora r8", "qlora r8"]
     assert set(table["runs"]) == {1}
-    expected = rows.loc[rows["way"] == "full", "rep_4"].mean()
-    assert table.loc["full", errors_report.NAMES["rep_4"]] == pytest.approx(expected)
-    curves = errors_report.survival(found.report, rows)
+    expected = rows.loc[rows["way"] == "full", "new_tokens"].mean()
+    assert table.loc["full", errors_report.NAMES["new_tokens"]] == pytest.approx(expected)
+    curves = errors_report.switched_by_word(found.report, rows)
     assert set(curves["model"]) <= set(rows["way"])
-    assert curves["surviving"].between(0, 1).all()
-    assert errors_report.survival(found.report, rows.drop(columns="switched")).empty
+    assert curves["switched"].between(0, 1).all()
+    assert errors_report.switched_by_word(found.report, rows.drop(columns="switched")).empty
     assert set(found.best_places(1)["model"]) == {found.places["model"].iloc[0]}
 
 

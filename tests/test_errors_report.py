@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from made_results import made
 
-from bashkir_utils import errors_report, report
-from bashkir_utils.errors import share_in
+from bashkir_utils import comparisons, errors_report, report
+from bashkir_utils.errors import distinct, share_in, summarise_continuations
 from bashkir_utils.errors.memorisation import index_documents
 from bashkir_utils.errors.wellformed import Vocabulary
 from bashkir_utils.pairs_report import OVERALL
@@ -42,7 +42,7 @@ def held_against():
 
 
 def test_shares_of_each_text():
-    assert share_in([BASHKIR, ENGLISH, "", "12"], "ba") == [1.0, 0.0, 0.0, 0.0]
+    assert share_in([BASHKIR, ENGLISH, "", "12"], "ba") == pytest.approx([1, 0, np.nan, np.nan], nan_ok=True)
 
 
 def test_every_continuation_knows_its_run_and_its_way(live, continuations, held_against):
@@ -102,10 +102,137 @@ def test_agreement_is_over_trained_runs(live, continuations, held_against):
     assert labels == [errors_report.NAMES[name] for name in table.index]
 
 
+def silenced(continuations, *labels):
+    """The same table, in which some runs wrote nothing."""
+    silent = continuations["model"].isin(labels)
+    return continuations.assign(continuation=continuations["continuation"].mask(silent, ""))
+
+
+def test_a_silent_run_does_not_count_as_staying_in_the_language(live, continuations, held_against):
+    silent = live.labels[live.rows[-1].run_id]
+    measured = errors_report.measured(live, silenced(continuations, silent), held_against)
+    own = measured[measured["model"] == silent]
+    good = ["in_language", "switched", "well_formed", "wrong_suffix", "rep_4", "loop_share", "copied_characters"]
+    assert own[good].isna().all(axis=None)
+    curves = errors_report.switched_by_word(live, measured)
+    way = live.arms[live.rows[-1].run_id]
+    assert curves.loc[curves["model"] == way, "reached"].max() == 8, "the texts of the other seed alone"
+    # a text of white space has no words either, whatever the language
+    kazakh = replace(held_against, language="kk")
+    assert (
+        errors_report.measured(live, silenced(continuations, silent), kazakh).loc[own.index, "in_language"].isna().all()
+    )
+
+
+def test_the_summary_is_of_the_same_identifier_as_every_other_table(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations, held_against)
+    summary = summarise_continuations(measured)
+    runs = errors_report.run_table(live, measured)
+    assert summary["in_language"].tolist() == runs["in_language"].tolist()
+    assert summary["rep_4"].tolist() == runs["rep_4"].tolist()
+    assert set(summary.columns) <= set(report.MEASURE_NAMES)
+
+
+def test_tables_of_runs_and_ways_have_repetition_of_every_order_and_what_ends_early(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations.assign(ended=[True, False] * 28), held_against)
+    runs, ways = errors_report.run_table(live, measured), errors_report.way_table(live, measured)
+    for name in ("rep_1", "rep_2", "rep_3", "distinct_1", "distinct_4", "longest_loop", "ended"):
+        assert runs[name].notna().all()
+        assert errors_report.NAMES[name] in ways
+    assert set(runs["ended"]) == {0.5}
+    english = live.rows[1].run_id
+    assert runs.loc[english, "longest_loop"] == len(ENGLISH * 3)
+    own = measured.loc[measured["run_id"] == english, "continuation"]
+    assert runs.loc[english, "distinct_2"] == pytest.approx(distinct(own.tolist(), 2))
+
+
+def test_another_language_has_no_measure_of_bashkir_and_no_wish_for_it(live, continuations, held_against):
+    other = replace(held_against, vocabulary=Vocabulary(held_against.vocabulary.counts, bashkir=False))
+    measured = errors_report.measured(live, continuations, other)
+    assert not set(errors_report.OF_BASHKIR) & set(measured)
+    wishes = set(errors_report.what_to_choose(live, measured).index)
+    assert not wishes & {want.wish for want in errors_report.WANTS if want.measure in errors_report.OF_BASHKIR}
+    assert "words that are words" in wishes
+    assert "non_bashkir_letters" not in summarise_continuations(measured)
+
+
+def made_choice(live, ways):
+    """Eight prompts by ways that write so much in the language and so few wrong suffixes; two seeds each."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for row in live.rows:
+        language, wrong = ways[live.arms[row.run_id]]
+        for prompt in range(8):
+            values = {"in_language": language + rng.normal(0, 0.02), "wrong_suffix": wrong + rng.normal(0, 0.001)}
+            rows.append({"way": live.arms[row.run_id], "run_id": row.run_id, "prompt": f"p{prompt}", **values})
+    return pd.DataFrame(rows)
+
+
+def test_no_wish_is_won_by_writing_another_language(live):
+    """Zero-shot writes no Bashkir and qlora hardly any: neither is the way to right suffixes."""
+    ways = {"zero shot": (0.0, 0.0), "full": (0.9, 0.3), "lora r8": (0.9, 0.2), "qlora r8": (0.1, 0.0)}
+    table = errors_report.what_to_choose(live, made_choice(live, ways))
+    language = table.loc["text in the target language"]
+    assert {language["choose"], *language["not_worse"]} == {"full", "lora r8"}
+    assert language["worse"] == ["qlora r8"]
+    suffixes = table.loc["suffixes in the right shape"]
+    assert (suffixes["choose"], suffixes["worse"], suffixes["left_out"]) == ("lora r8", ["full"], ["qlora r8"])
+    named = table[["not_worse", "worse", "left_out"]].sum().sum() + table["choose"].tolist()
+    assert "zero shot" not in named, "what was not trained is no choice"
+
+
+def test_where_nobody_writes_there_is_no_choice_by_text(live):
+    ways = dict.fromkeys(("zero shot", "full", "lora r8", "qlora r8"), (np.nan, np.nan))
+    table = errors_report.what_to_choose(live, made_choice(live, ways))
+    assert table.loc["text in the target language", "choose"] == ""
+    assert table.loc["suffixes in the right shape", "left_out"] == ["full", "lora r8", "qlora r8"]
+    assert table.loc[errors_report.LEAST_LOSS.wish, "choose"] != ""
+
+
+def with_pairs(live, right):
+    """The report with so many of each phenomenon's pairs right, by way."""
+    accuracies = tuple(
+        report.PhenomenonAccuracy(
+            scorer=row.run_id, phenomenon=name, pairs=9, accuracy=right[live.arms[row.run_id]] + shift, low=0, high=1
+        )
+        for row in live.rows
+        for name, shift in ((OVERALL, 0.5), *((f"rule {i}", i / 100) for i in range(12)))
+    )
+    pairs = report.PairResults(accuracies=accuracies, words=(), reference_characters=1)
+    return replace(live, record=live.record.model_copy(update={"pairs": pairs}))
+
+
+def test_loss_pairs_and_costs_can_be_wished_for(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations, held_against)
+    table = errors_report.what_to_choose(
+        with_pairs(live, {"zero shot": 0.5, "full": 0.2, "lora r8": 0.3, "qlora r8": 0.4}), measured
+    )
+    loss = table.loc[errors_report.LEAST_LOSS.wish]
+    assert loss["choose"] == comparisons.best_arm(live).label
+    told = comparisons.differences_from(live, loss["choose"])
+    assert set(loss["worse"]) == set(told.index[told["excludes_zero"]]) - {"zero shot"}
+    assert loss["units"] == 30
+    pairs = table.loc[errors_report.PAIRS.wish]
+    assert (pairs["choose"], pairs["value"], pairs["units"]) == ("qlora r8", pytest.approx(0.4 + 0.055), 12)
+    seconds, memory = (table.loc[want.wish] for want in errors_report.COSTS)
+    assert (seconds["choose"], memory["choose"]) == ("qlora r8", "full"), "as tests/made_results.py makes them"
+    assert np.isnan(seconds["units"])
+    assert "qlora r8 (measured, not tested)" in errors_report.choices_html(live, table)
+
+
+def test_costs_of_several_machines_are_not_compared(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations, held_against)
+    rows = (*live.rows[:-1], live.rows[-1].model_copy(update={"machine": "another"}))
+    elsewhere = replace(live, record=live.record.model_copy(update={"rows": rows}))
+    assert not {want.wish for want in errors_report.COSTS} & set(
+        errors_report.what_to_choose(elsewhere, measured).index
+    )
+
+
 def test_the_choice_is_made_over_prompts_and_without_runs_that_diverged(live, continuations, held_against):
     measured = errors_report.measured(live, continuations, held_against)
     table = errors_report.what_to_choose(live, measured)
-    row = table.loc["text that does not repeat itself"]
+    row = table.loc["text in the target language"]
     assert row["worst"] == "full"
     assert "full" not in {row["choose"], *row["not_worse"]}
     assert row["units"] == 8

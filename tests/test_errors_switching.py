@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import CensoredData, ecdf
 
 from bashkir_utils import errors
 from bashkir_utils.errors import switching
@@ -109,60 +108,82 @@ def test_a_word_takes_a_window_that_it_is_in(count, reach, random):
 
 
 def followed(rows, model="m"):
-    """Rows of (unit, at, switched)."""
-    table = pd.DataFrame(rows, columns=["unit", "at", "switched"])
-    into = np.where(table["switched"], "en", "")
-    return table.assign(model=model, words=table["at"] + RUN, into=into)
+    """Rows of (unit, words, number of the first word outside, or None)."""
+    table = pd.DataFrame(rows, columns=["unit", "words", "at"]).astype({"at": float})
+    switched = table["at"].notna()
+    return table.assign(model=model, switched=switched, into=np.where(switched, "en", ""))
 
 
-def test_kaplan_meier_by_hand():
-    """Six texts: switches at words 2, 2 and 5; texts that end unswitched at 3, 5 and 9."""
-    rows = [("a", 2, True), ("b", 2, True), ("c", 3, False), ("d", 5, True), ("e", 5, False), ("f", 9, False)]
-    table = switching.survival(followed(rows), 0.95)
-    assert table["word"].tolist() == [2, 3, 5, 9]
-    assert table["surviving"].tolist() == pytest.approx([4 / 6, 4 / 6, 4 / 6 * 2 / 3, 4 / 6 * 2 / 3])
-    assert table["followed"].tolist() == [6, 4, 3, 1]
-    assert (table["low"] <= table["surviving"]).all()
-    assert (table["surviving"] <= table["high"]).all()
+def test_share_switched_by_hand():
+    """Six texts: switches at words 2, 2 and 5; the others end unswitched after 3, 5 and 9 words."""
+    rows = [("a", 8, 2), ("b", 8, 2), ("c", 3, None), ("d", 11, 5), ("e", 5, None), ("f", 9, None)]
+    table = switching.switched_by_word(followed(rows), 0.95)
+    assert table["word"].tolist() == [1, 2, 5, 11]
+    assert table["switched"].tolist() == pytest.approx([0, 2 / 6, 3 / 6, 3 / 6])
+    assert table["reached"].tolist() == [6, 6, 5, 1]
+    assert table.loc[0, ["low", "high"]].isna().all()
+    later = table.iloc[1:]
+    assert (later["low"] <= later["switched"]).all()
+    assert (later["switched"] <= later["high"]).all()
 
 
-@given(st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=1, max_size=20), st.randoms())
-def test_drawn_survival_is_that_of_the_texts_drawn(rows, random):
-    """Weights are the same as writing a text down several times; checked against scipy's estimate."""
-    weights = [random.randrange(3) for _ in rows]
-    weights[0] = max(weights[0], 1)
-    own = followed([("u", at, switched) for at, switched in rows])
-    words = np.unique(own["at"])
-    found = switching.survival_of_draws(own, words, np.array([weights], dtype=float))[0]
-    copies = [row for row, weight in zip(rows, weights, strict=True) for _ in range(weight)]
-    expected = ecdf(CensoredData.right_censored([at for at, _ in copies], [not switched for _, switched in copies])).sf
-    assert found == pytest.approx(expected.evaluate(words))
-    assert (np.diff(found) <= 1e-12).all()
+def test_texts_that_stay_and_are_short_are_not_lost():
+    """People's Bashkir has nine words where English has thirty: one text in five turns English, and four stay."""
+    stay = [(f"stay {place}", 9, None) for place in range(96)]
+    leave = [(f"leave {place}", 30, 2 + place % 6) for place in range(24)]
+    last = switching.switched_by_word(followed(stay + leave), 0.95).iloc[-1]
+    assert last["word"] == 30
+    assert last["switched"] == pytest.approx(0.2)
+    assert 0.1 < last["low"] < 0.2 < last["high"] < 0.3
+
+
+def test_short_bashkir_texts_and_long_ones_that_turn_english_from_end_to_end():
+    nine = " ".join(BASHKIR.split()[:9])
+    start = " ".join(BASHKIR.split()[:5])
+    table = errors.follow(texts(*[nine] * 8, *[f"{start} {ENGLISH} {ENGLISH}"] * 2), "ba")
+    curve = switching.switched_by_word(table, 0.95)
+    assert curve["switched"].iloc[-1] == pytest.approx(0.2)
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30) | st.none()), min_size=1, max_size=20))
+def test_the_share_switched_only_grows_and_ends_at_the_share_of_texts_that_switch(rows):
+    made = followed([(f"u{place}", max(words, at or 1), at) for place, (words, at) in enumerate(rows)])
+    table = switching.switched_by_word(made, 0.9)
+    assert (np.diff(table["switched"]) >= 0).all()
+    assert table["switched"].iloc[-1] == pytest.approx(made["switched"].mean())
+    for row in table.itertuples():
+        assert row.switched == pytest.approx((made["at"] <= row.word).mean())
+
+
+def test_intervals_of_the_share_switched_are_wide_enough():
+    """Forty prompts with two samples each that go together: 90% intervals cover the truth about nine times in ten."""
+    rng = np.random.default_rng(5)
+    covered = []
+    for _ in range(100):
+        leaves = rng.random(40) < 0.3
+        rows = [(f"p{i}", 12, 3 if left else None) for i, left in enumerate(leaves) for _sample in range(2)]
+        last = switching.switched_by_word(followed(rows), 0.9).iloc[-1]
+        covered.append(last["low"] <= 0.3 <= last["high"])
+    assert np.mean(covered) > 0.8
 
 
 def test_a_prompt_is_drawn_with_all_its_samples():
     """Ten samples of one prompt say no more than one: the interval stays as wide."""
-    rows = [("a", 1, True), ("b", 9, False), ("c", 9, False), ("d", 1, True)]
-    one = switching.survival(followed(rows), 0.9)
-    ten = switching.survival(followed(rows * 10), 0.9)
-    assert ten[["surviving", "low", "high"]].to_numpy() == pytest.approx(one[["surviving", "low", "high"]].to_numpy())
+    rows = [("a", 8, 1), ("b", 9, None), ("c", 9, None), ("d", 8, 1)]
+    one = switching.switched_by_word(followed(rows), 0.9)
+    ten = switching.switched_by_word(followed(rows * 10), 0.9)
+    assert ten[["switched", "low", "high"]].to_numpy() == pytest.approx(one[["switched", "low", "high"]].to_numpy())
 
 
 def test_models_without_a_switch_or_without_words():
-    still = followed([("a", 3, False), ("b", 4, False)], "still")
-    silent = followed([("a", 1, False)], "silent").assign(words=0)
-    table = switching.survival(pd.concat([still, silent]), 0.95)
+    still = followed([("a", 3, None), ("b", 4, None)], "still")
+    silent = followed([("a", 0, None)], "silent")
+    table = switching.switched_by_word(pd.concat([still, silent]), 0.95)
     assert table["model"].unique().tolist() == ["still"]
-    assert table["surviving"].tolist() == [1, 1]
+    assert table["switched"].tolist() == [0, 0]
     assert table[["low", "high"]].isna().all(axis=None)
-    assert switching.survival(silent, 0.95).empty
+    assert switching.switched_by_word(silent, 0.95).empty
     assert switching.destinations(still).columns.tolist() == ["continuations", "switched", "median_word"]
-
-
-def test_the_last_words_cannot_show_a_switch_and_do_not_count():
-    """A text of 8 words: had it switched after the third word there would be too few left to see it."""
-    table = errors.follow(texts(" ".join(BASHKIR.split()[:8])), "ba")
-    assert table[["words", "switched", "at"]].iloc[0].tolist() == [8, False, 8 - RUN + 1]
 
 
 def test_shares_and_destinations_of_models():

@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 
 import pandas as pd
@@ -117,6 +118,22 @@ def test_shares_by_model_counted_by_hand():
     assert wf.examples(judged).to_dict("records") == [
         {"model": "b", "class": wf.WRONG, "words": "китаптәр (→ китаптар)"}
     ]
+
+
+def test_text_in_another_language_is_not_free_of_wrong_suffixes():
+    """Half of a text's words can have no wrong suffix: of the two that can, one has."""
+    judged = wf.judge_words(
+        table(
+            ("m", "Ул", " forest йәшел китаптәр 17", True),
+            ("m", "Мин", " the forest 17 is green \ufffd", True),
+            ("m", "Беҙ", "", True),
+        ),
+        VOCABULARY,
+    )
+    found = wf.shares_by_continuation(judged, 3)
+    assert found["well_formed"].tolist() == pytest.approx([1 / 4, 0, math.nan], nan_ok=True)
+    assert found["wrong_suffix"].tolist() == pytest.approx([1 / 2, math.nan, math.nan], nan_ok=True)
+    assert found["invented_stem"].tolist() == pytest.approx([0, math.nan, math.nan], nan_ok=True)
 
 
 def test_shares_of_every_model_sum_to_one():

@@ -91,7 +91,9 @@ display(token_plots.plot_splits(loaded, short[:400]))
 display(corpus_plots.plot_sources(pd.DataFrame({"share_of_words": 0.1}, index=list(bad))))
 means = pd.DataFrame({"correlation": 0.9, "low": 0.5, "high": 1.0, "runs": 6}, index=list(bad))
 display(Markdown(correlation_findings(means, bad[3], {})))
-choice = {"choose": bad, "value": 1.0, "not_worse": [list(bad)] * len(bad), "worst": bad, "worst_value": 0.0}
+several = [list(bad)] * len(bad)
+choice = {"choose": bad, "value": 1.0, "not_worse": several, "worse": several, "worst": bad, "worst_value": 0.0}
+choice |= {"units": 9, "left_out": several}
 display(HTML(choices_html(pd.DataFrame(choice, index=pd.Index(bad, name="wish")), bad[3])))
 columns = {f"{name}{end}": 0.5 for name in rating.QUESTIONS for end in ("", "_low", "_high")}
 display(HTML(rating.summary_html(pd.DataFrame({**columns, "texts": 1, "ratings": 1}, index=list(bad)), bad[0])))

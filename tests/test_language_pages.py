@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from bashkir_utils.corpus.identify import knows
-from bashkir_utils.study import load_study
+from bashkir_utils.study import GenerationSpec, load_study
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
 ENTRY = re.compile(r"^(?! |`|:)(\S.*)$", re.MULTILINE)
@@ -31,6 +31,13 @@ def test_it_differs_from_the_study_profile_only_where_the_page_says_so(profile):
     assert mine.methods == original.methods
     assert mine.training.tokens == original.training.tokens
     assert set(yaml.safe_load(profile.read_text(encoding="utf-8"))["corpus"]) == {"language"}
+
+
+def test_the_prompts_on_the_page_are_a_setting():
+    page = (BOOK / "your_language.md").read_text(encoding="utf-8")
+    (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL) if "prompts_file" in each]
+    spec = GenerationSpec.model_validate(yaml.safe_load(block)["generation"])
+    assert spec.prompts_file == "chuvash-prompts.tsv"
 
 
 def test_every_term_is_defined_once_and_every_reference_has_its_term():

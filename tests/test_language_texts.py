@@ -5,7 +5,8 @@ import pytest
 from bashkir_utils.corpus.identify import identify_many
 from bashkir_utils.exceptions import LanguageError
 from bashkir_utils.language import ALPHABET, PARALLEL, PROMPTS
-from bashkir_utils.language.prompts import KINDS, read_prompts
+from bashkir_utils.language.prompts import KINDS, Prompt, chosen_prompts, read_prompts
+from bashkir_utils.study import GenerationSpec
 
 
 def letters(text: str) -> set[str]:
@@ -22,12 +23,31 @@ def test_there_are_sixty_prompts_or_more_all_different_and_glossed():
     assert all(prompt.gloss and not letters(prompt.gloss) & set(ALPHABET) for prompt in PROMPTS)
 
 
-@pytest.mark.parametrize("line", ["news\tБөгөн", "poem\tБөгөн\tToday", "news\t \tToday", "news Бөгөн Today", ""])
+@pytest.mark.parametrize("line", ["news\tБөгөн", "news\t \tToday", "news Бөгөн Today", ""])
 def test_a_damaged_line_of_prompts_is_named(line, tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_text(f"news\tБөгөн\tToday\n{line}\n", encoding="utf-8")
     with pytest.raises(LanguageError, match=r"^mine\.tsv, line 2: expected a kind"):
         read_prompts(path)
+
+
+def test_prompts_of_another_language_have_kinds_of_their_own(tmp_path):
+    path = tmp_path / "mine.tsv"
+    path.write_text("poem\tПаян \tToday\nnews\tКонча\tWhen it ended\n", encoding="utf-8")
+    spec = GenerationSpec(prompts=5, prompts_file=str(path))
+    assert chosen_prompts(spec) == (Prompt("poem", "Паян", "Today"), Prompt("news", "Конча", "When it ended"))
+    assert chosen_prompts(spec.model_copy(update={"prompts": 1})) == chosen_prompts(spec)[:1]
+    assert chosen_prompts(GenerationSpec(prompts=7)) == PROMPTS[:7]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"news\ta\tb\nnews\ta\tc\n", None])
+def test_a_file_that_holds_no_prompts_is_one_line(content, tmp_path):
+    path = tmp_path / "mine.tsv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(LanguageError, match=r"^prompts mine\.tsv: ") as caught:
+        read_prompts(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_prompts_and_sentences_are_written_in_bashkir_letters():

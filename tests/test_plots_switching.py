@@ -9,13 +9,13 @@ from bashkir_utils.plots.style import METHOD_COLOURS
 
 CURVES = pd.DataFrame(
     [
-        ["full · 1", 1, 0.9, 0.8, 1.0, 10],
+        ["full · 1", 1, 0.1, 0.0, 0.2, 10],
         ["full · 1", 5, 0.5, 0.4, 0.6, 7],
-        ["full · 2", 3, 0.7, 0.6, 0.8, 10],
-        ["lora", 2, 1.0, np.nan, np.nan, 10],
-        ["people", 8, 0.95, 0.9, 1.0, 4],
+        ["full · 2", 3, 0.3, 0.2, 0.4, 10],
+        ["lora", 2, 0.0, np.nan, np.nan, 10],
+        ["people", 8, 0.05, 0.0, 0.1, 4],
     ],
-    columns=["model", "word", "surviving", "low", "high", "followed"],
+    columns=["model", "word", "switched", "low", "high", "reached"],
 )
 KINDS = {"full · 1": "full", "full · 2": "full", "lora": "lora", "unseen": "qlora"}
 
@@ -42,7 +42,7 @@ def test_confusions_say_share_and_interval_of_every_cell(tmp_path):
 
 
 def test_one_panel_a_method_in_its_colour_with_people_beside(tmp_path):
-    figure = switching.survival_curves(CURVES, KINDS, "Bashkir", "Switches")
+    figure = switching.switch_curves(CURVES, KINDS, "Bashkir", "Switches")
     figure.savefig(tmp_path / "figure.png")
     assert len(figure.axes) == 2, "a method without a curve has no panel"
     full, lora = figure.axes
@@ -50,16 +50,18 @@ def test_one_panel_a_method_in_its_colour_with_people_beside(tmp_path):
     colours = [to_hex(line.get_color()) for line in full.lines]
     assert colours == [to_hex(METHOD_COLOURS["full"])] * 2 + ["#000000"]
     assert len({line.get_linestyle() for line in full.lines[:2]}) == 2
-    assert full.lines[0].get_xydata().tolist() == [[0, 1], [1, 0.9], [5, 0.5], [6, 0.5]]
+    assert full.lines[0].get_xydata().tolist() == [[0, 0], [1, 0.1], [5, 0.5], [9, 0.5]], (
+        "a text that has ended stays what it is until the figure ends"
+    )
     assert full.lines[0].get_drawstyle() == "steps-post"
     assert to_hex(lora.lines[0].get_color()) == to_hex(METHOD_COLOURS["lora"])
-    assert full.get_ylabel() == "still in Bashkir"
+    assert full.get_ylabel() == "have left Bashkir"
     assert all(axes.get_xlabel() == "word of the continuation" for axes in figure.axes)
 
 
 @pytest.mark.parametrize("curves", [CURVES.iloc[:0], CURVES[CURVES["model"] == "people"]])
 def test_curves_of_nobody_or_of_people_alone(curves, tmp_path):
-    switching.survival_curves(curves, KINDS, "Bashkir", "Switches").savefig(tmp_path / "figure.png")
+    switching.switch_curves(curves, KINDS, "Bashkir", "Switches").savefig(tmp_path / "figure.png")
 
 
 def test_reliability_draws_intervals_beside_the_line(tmp_path):

@@ -12,7 +12,7 @@ from made_results import MACHINE, MadeCorpus, made, made_report
 from markdown_it import MarkdownIt
 
 from bashkir_utils import comparisons, report
-from bashkir_utils.errors import summarise_continuations
+from bashkir_utils.errors import measure, summarise_continuations
 from bashkir_utils.exceptions import DivergenceError, RunError
 from bashkir_utils.failures import Failure, Reason
 from bashkir_utils.plots import results as plots
@@ -257,8 +257,15 @@ def test_generation_settings_in_words():
         {"name": "greedy", "temperature": 0},
     ]
     line = report.generation_line(GenerationSpec(prompts=6, decodings=decodings, seed=3))
-    assert line.startswith("6 prompts, at most 48 new tokens, seed 3: ")
+    assert line.startswith("6 prompts of the book, in Bashkir, at most 48 new tokens, seed 3: ")
     assert "**nuc\\*leus** (temperature 0.5, top-p 0.9, 2 for each prompt); **greedy** (always the likeliest" in line
+
+
+def test_prompts_of_a_profile_are_named_by_their_file(tmp_path):
+    path = tmp_path / "чув*аш.tsv"
+    path.write_text("news\tПаян\tToday\n", encoding="utf-8")
+    line = report.generation_line(GenerationSpec(prompts=6, prompts_file=str(path)))
+    assert line.startswith("1 prompts of чув\\*аш\\.tsv, at most 48 new tokens")
 
 
 PAPER = pd.DataFrame(
@@ -306,7 +313,13 @@ def test_continuations_are_shown_whole_prompt_by_prompt_in_their_language():
 
 def test_continuation_findings_name_the_disagreement_between_loss_and_language(live):
     summary = pd.DataFrame(
-        {"in_language": [0.1, 0.2, 0.9, 0.3], "loop_share": [0.5, 0.1, 0.2, 0.3]}, index=list(live.labels.values())
+        {
+            "in_language": [0.1, 0.2, 0.9, 0.3],
+            "loop_share": [0.5, 0.1, 0.2, 0.3],
+            "continuations": 24,
+            "new_tokens": 8.0,
+        },
+        index=list(live.labels.values()),
     )
     sentences = report.continuation_findings(live, summary)
     assert "target language in the text of **lora r8**: 90%" in sentences
@@ -318,10 +331,31 @@ def test_continuation_findings_name_the_disagreement_between_loss_and_language(l
     nobody = report.continuation_findings(live, summary.assign(in_language=0.0))
     assert "in no model's text" in nobody
     assert "0%:" not in nobody
+    assert "means over 24 continuations of each run, of 8 tokens on average and 1 seed(s) of each way" in sentences
+
+
+def test_continuation_findings_say_how_many_there_are_and_who_is_silent(tmp_path):
+    live = report.collect(*made(tmp_path, seeds=[1, 2, 3]))
+    labels = list(live.labels.values())
+    summary = pd.DataFrame(
+        {"in_language": 0.5, "loop_share": 0.25, "continuations": 60, "new_tokens": 64.0}, index=labels
+    )
+    summary.loc[labels[0], "continuations"] = 59
+    best = live.labels[report.best_run(live).run_id]
+    summary.loc[best, ["in_language", "loop_share"]] = math.nan
+    sentences = report.continuation_findings(live, summary)
+    assert "means over 59 to 60 continuations of each run, of 64 tokens on average and 3 seed(s)" in sentences
+    assert f"Not one word was written by {best}" in sentences
+    assert f"**{best}**, wrote no words" in sentences
+    assert "nan" not in sentences
+    silent = report.continuation_findings(live, summary.assign(in_language=math.nan, loop_share=math.nan))
+    assert "in no model's text" in silent
+    assert "loops" not in silent
 
 
 def test_the_summary_of_errors_can_be_shown(live):
-    summary = summarise_continuations(made_continuations({"full": "Бөгөн һауа бик матур ине.", "lora": "a b a b"}))
+    texts = made_continuations({"full": "Бөгөн һауа бик матур ине.", "lora": "a b a b"}).assign(decoding="d")
+    summary = summarise_continuations(measure(texts).assign(in_language=1.0))
     page = report.summary_html(live, summary)
     assert "share in the target language" in page
     assert "numbers made up for a test" in page
@@ -398,7 +432,9 @@ def test_a_run_that_cannot_write_is_named_and_stops_no_other(live, monkeypatch):
     made_runs = [SimpleNamespace(run_id=row.run_id) for row in live.rows]
     table = report.continuations(live, made_runs, None, None)
     assert table["model"].tolist() == ["zero shot", "lora r8", "qlora r8"]
-    summary = pd.DataFrame({"loop_share": [0.1, 0.2, 0.3]}, index=table["model"].tolist())
+    summary = pd.DataFrame(
+        {"loop_share": [0.1, 0.2, 0.3], "continuations": 1, "new_tokens": 1.0}, index=table["model"].tolist()
+    )
     assert "**No text was written by full**" in report.continuation_findings(live, summary)
     with pytest.raises(RunError, match="no run of made can write"):
         report.continuations(live, made_runs[1:2], None, None)

@@ -34,6 +34,7 @@ from bashkir_utils.workspace import Workspace, read_json
 
 from conftest import METHODS
 
+KNOWN_GENERATION = "009690ca4207bb00"
 SPEC = EvaluationSpec(max_bytes=3000, window=64, overlap=16, bootstrap_samples=50)
 RECORD = {
     "run_id", "corpus_label", "corpus_fingerprint", "precision", "adapted_modules", "trainable_parameters",
@@ -262,6 +263,29 @@ def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
     assert {"prompt", "continuation", "kind", "gloss"} <= set(first.columns)
     monkeypatch.setattr(runs.generation, "generate", lambda *_: pytest.fail("generated twice"))
     pd.testing.assert_frame_equal(runs.generations(run, spec, workspace), first)
+
+
+def test_a_profile_may_give_its_own_prompts(ask, text_corpus, workspace, tmp_path):
+    run = runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    path = tmp_path / "mine.tsv"
+    path.write_text("poem\tПаян\tToday\nnews\tКонча\tWhen\n", encoding="utf-8")
+    spec = GenerationSpec(prompts=2, max_new_tokens=4, prompts_file=str(path))
+    table = runs.generations(run, spec, workspace)
+    assert table[["prompt", "kind", "gloss"]].to_numpy().tolist() == [
+        ["Паян", "poem", "Today"],
+        ["Конча", "news", "When"],
+    ]
+    moved = path.rename(tmp_path / "elsewhere.tsv")
+    assert runs.has_generations(run, spec.model_copy(update={"prompts_file": str(moved)}))
+    moved.write_text("poem\tПаян\tToday\nnews\tКонча\tWhen it ended\n", encoding="utf-8")
+    assert not runs.has_generations(run, spec.model_copy(update={"prompts_file": str(moved)}))
+
+
+def test_continuations_of_the_books_prompts_are_found_again(ask, text_corpus, workspace):
+    """The name of the folder is that of a version that knew no other prompts."""
+    run = runs.obtain(ask("zero_shot"), text_corpus, workspace)
+    runs.generations(run, GenerationSpec(prompts=2, max_new_tokens=4), workspace)
+    assert (run.folder / "generation" / KNOWN_GENERATION).is_dir()
 
 
 def test_pairs_are_scored_by_the_adapted_model_and_kept(ask, text_corpus, workspace, monkeypatch):

@@ -100,6 +100,14 @@ def test_demo_covers_what_the_issue_asks():
     assert study.generation.prompts >= 12
 
 
+def test_prompts_of_a_profile_lie_beside_it(tmp_path):
+    path = written(tmp_path, MINIMAL | {"generation": {"prompts_file": "mine.tsv"}})
+    with pytest.raises(ProfileError, match=r"prompts_file mine\.tsv: no such file in the profile's folder"):
+        load_study(path)
+    (tmp_path / "mine.tsv").write_text("news\tПаян\tToday\n", encoding="utf-8")
+    assert load_study(path).generation.prompts_file == str((tmp_path / "mine.tsv").resolve())
+
+
 def test_corpus_argument_replaces_only_the_source(tmp_path):
     path = written(tmp_path, MINIMAL | {"corpus": {"min_characters": 7}})
     study = load_study(path, corpus="some.zip")

@@ -1,7 +1,7 @@
 """Do measures of generated text agree with perplexity, and which way of adaptation is best by each?
 
 Rank correlations are over runs, of which a study has few and related ones, so their intervals are wide and still too
-narrow. Choices are made over prompts (or documents): every way is compared on the same ones.
+narrow. Choices are made over prompts (or other units): every way is compared on the same ones, and with every other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +19,14 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import rankdata
 
 from ..markup import escape_markdown, html_table
-from ..statistics import Contrast, compare, draw_weights, draws_needed
+from ..statistics import bootstrap_ratios, compare, draws_needed
 
 MIN_RUNS = 5
 """Fewer runs give no rank correlation worth an interval."""
 SAMPLES = 2000
-CHOICE_COLUMNS = ("wish", "choose", "value", "worst", "worst_value", "not_worse", "units")
+MIN_SHARED = 0.5
+"""Share of the units that ways must have in common to be compared."""
+CHOICE_COLUMNS = ("choose", "value", "not_worse", "worse", "worst", "worst_value", "units", "left_out")
 
 
 @dataclass(frozen=True)
@@ -98,76 +102,119 @@ def choices(
 ) -> pd.DataFrame:
     """For each want the way of adaptation that is best by its measure, and which others cannot be told from it.
 
+    The best way is found in the same data, so a comparison of it with the others alone would claim too much: all pairs
+    of ways are compared, as one family (``statistics.compare``: Holm; Student's t over units and seeds where a way has
+    several, and draws of units where none has).
+
     Args:
-        values: one row for each way, unit and whatever is averaged inside (seeds, samples): columns way, ``unit`` and
-            the measures. Every way has the same units; NaN is left out of means.
+        values: one row for each way, run, unit and whatever is averaged inside (samples): columns way, run_id (one for
+            each seed), ``unit`` and the measures; NaN is left out of means.
         wants: what to choose by.
-        confidence: of the whole family of comparisons of a want (Holm), by a bootstrap over units that draws the same
-            ones for every way.
-        unit: what is drawn: prompts, documents.
+        confidence: of the family of a want.
+        unit: what is drawn: prompts, phenomena.
         seed: of the draws.
 
     Returns:
-        one row a want, by wish: choose (the best way), value (its mean over units), worst and worst_value, not_worse
-        (list of the ways whose difference to the best has an interval that includes 0), units. A want whose measure no
-        unit has for every way (no words to judge) is left out.
+        one row a want, by wish: choose (the best way; empty where none can be judged), value (its mean over units and
+        seeds), not_worse (ways that cannot be told from it), worse (ways that can), worst and worst_value, units,
+        left_out (ways that have a value for too few units: see ``MIN_SHARED``).
     """
-    tables = {want: _by_unit(values, want.measure, unit) for want in wants}
-    rows = [_choice(table, want, confidence, seed) for want, table in tables.items() if len(table)]
-    return pd.DataFrame(rows, columns=list(CHOICE_COLUMNS)).set_index("wish")
+    ways = list(dict.fromkeys(values["way"]))
+    rows = {want.wish: _choice(values, want, confidence, unit, seed) for want in wants}
+    return choice_table(rows, ways)
 
 
-def _by_unit(values: pd.DataFrame, measure: str, unit: str) -> pd.DataFrame:
-    """Mean of a measure, rows units that every way has, columns ways."""
-    table = values.pivot_table(index=unit, columns="way", values=measure, aggfunc="mean", sort=False, dropna=False)
-    return table.dropna()
+def choice_table(rows: Mapping[str, Mapping[str, object]], ways: Sequence[str]) -> pd.DataFrame:
+    """Rows of :func:`choice_row` by wish, with left_out: those of ``ways`` that a row does not compare."""
+    complete = {
+        wish: {**row, "left_out": [way for way in ways if way not in _compared(row)]} for wish, row in rows.items()
+    }
+    table = pd.DataFrame.from_dict(complete, orient="index", columns=list(CHOICE_COLUMNS))
+    return table.rename_axis("wish")
 
 
-def _choice(table: pd.DataFrame, want: Want, confidence: float, seed: int) -> dict[str, object]:
-    means = table.mean()
-    order = means.sort_values(ascending=not want.higher_is_better, kind="stable")
-    best = str(order.index[0])
-    found = _differences(table, best, confidence, seed)
-    alike = [str(way) for way in order.index[1:] if not found.loc[way, "excludes_zero"]]
+def choice_row(means: Mapping[str, float], want: Want, worse: Sequence[str], units: float) -> dict[str, object]:
+    """One row of :func:`choices` without left_out.
+
+    Args:
+        means: by way; may be empty.
+        want: what to choose by.
+        worse: ways that can be told from the best one.
+        units: over which the means are; NaN where nothing was drawn.
+    """
+    order = sorted(means, key=lambda way: -means[way] if want.higher_is_better else means[way])
+    best, worst = (order[0], order[-1]) if order else ("", "")
     return {
-        "wish": want.wish,
         "choose": best,
-        "value": float(order.iloc[0]),
-        "worst": str(order.index[-1]),
-        "worst_value": float(order.iloc[-1]),
-        "not_worse": alike,
-        "units": len(table),
+        "value": means.get(best, math.nan),
+        "not_worse": [way for way in order[1:] if way not in worse],
+        "worse": [way for way in order[1:] if way in worse],
+        "worst": worst,
+        "worst_value": means.get(worst, math.nan),
+        "units": units,
     }
 
 
-def _differences(table: pd.DataFrame, best: str, confidence: float, seed: int) -> pd.DataFrame:
-    """Every other way less the best one, corrected for their number."""
-    others = [way for way in table.columns if way != best]
-    if not others:
-        return pd.DataFrame({"excludes_zero": []})
-    samples = max(SAMPLES, draws_needed(len(others), confidence))
-    matrix = table.to_numpy(dtype=float)
-    means = np.concatenate([weights @ matrix / len(table) for weights in draw_weights(len(table), samples, seed)])
-    drawn: Mapping[str, np.ndarray] = dict(zip(map(str, table.columns), means.T, strict=True))
-    contrasts = {
-        str(way): Contrast(float(table[way].mean() - table[best].mean()), drawn[str(way)] - drawn[best])
-        for way in others
-    }
-    return compare(contrasts, confidence, len(table))
+def _compared(row: Mapping[str, Any]) -> list[str]:
+    return [row["choose"], *row["not_worse"], *row["worse"]]
+
+
+def _choice(values: pd.DataFrame, want: Want, confidence: float, unit: str, seed: int) -> dict[str, object]:
+    by_way = _by_way(values, want.measure, unit)
+    if not by_way:
+        return choice_row({}, want, [], 0)
+    units = next(iter(by_way.values())).shape[1]
+    pairs = list(combinations(by_way, 2))
+    samples = max(SAMPLES, draws_needed(len(pairs), confidence))
+    drawn = bootstrap_ratios(by_way, np.ones(units), samples, seed)
+    found = compare({str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}, confidence, units)
+    told = [set(pair) for pair, apart in zip(pairs, found["excludes_zero"], strict=True) if apart]
+    best = choice_row(drawn.values, want, [], units)["choose"]
+    return choice_row(drawn.values, want, [way for way in by_way if {way, best} in told], units)
+
+
+def _by_way(values: pd.DataFrame, measure: str, unit: str) -> dict[str, np.ndarray]:
+    """Means of a measure by way, shape (runs, units): of units that every run has, and of ways that leave enough."""
+    table = values.groupby(["way", "run_id", unit], sort=False)[measure].mean().unstack(unit)
+    known = table.notna().groupby(level="way", sort=False).all()
+    known = known.loc[:, known.any()]
+    # one way that wrote nothing must not take every unit from the others
+    while known.size and known.all().mean() < MIN_SHARED:
+        known = known.drop(known.sum(axis=1).idxmin())
+    if not known.size:
+        return {}
+    units = known.columns[known.all()]
+    return {str(way): table.loc[way, units].to_numpy(dtype=float) for way in known.index}
 
 
 def choices_html(table: pd.DataFrame, caption: str) -> str:
-    """The table of :func:`choices` as HTML."""
+    """The table of :func:`choices` as HTML, with what may be chosen in words."""
     shown = pd.DataFrame(
         {
-            "choose": table["choose"],
+            "choose": [_verdict(row) for row in table.to_dict("records")],
+            "best here": table["choose"],
             "its mean": table["value"],
-            "cannot be told from it": table["not_worse"].map(lambda ways: ", ".join(ways) or "none of the others"),
-            "worst": table["worst"],
+            "worst here": table["worst"],
             "mean of the worst": table["worst_value"],
-        }
+            "units compared": table["units"],
+            "not compared": table["left_out"].map(", ".join),
+        },
+        index=table.index,
     )
     return html_table(shown.rename_axis("if you want"), caption)
+
+
+def _verdict(row: Mapping[Any, Any]) -> str:
+    best, alike, worse = row["choose"], row["not_worse"], row["worse"]
+    if not best:
+        return "cannot be judged"
+    if math.isnan(row["units"]):
+        return " or ".join([best, *alike]) + " (measured, not tested)"
+    if not alike and not worse:
+        return f"{best}: no other to compare"
+    if not worse:
+        return "open: no way can be told from the best"
+    return f"open between {', '.join([best, *alike])}" if alike else best
 
 
 def correlation_findings(table: pd.DataFrame, reference: str, names: Mapping[str, str]) -> str:

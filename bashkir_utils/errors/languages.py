@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 
@@ -70,9 +71,9 @@ def language_shares(continuations: pd.DataFrame, by_sentence: BySentence = langu
 
 
 def share_in(texts: Sequence[str], language: str, by_sentence: BySentence = language_by_sentence) -> list[float]:
-    """Of each text: share of the characters of its sentences that are in ``language``; 0 for a text without any."""
+    """Of each text: share of the characters of its sentences that are in ``language``; NaN for one without letters."""
     sentences = by_sentence(texts)
     totals = sentences.groupby("text")["characters"].sum()
     found = sentences[sentences["language"] == language].groupby("text")["characters"].sum()
     shares = (found / totals).reindex(range(len(texts)), fill_value=0.0).fillna(0.0)
-    return [float(share) for share in shares]
+    return [float(share) if count_letters(text) else math.nan for share, text in zip(shares, texts, strict=True)]

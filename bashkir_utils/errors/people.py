@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from statistics import median
 
 import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from ..packing import encode
+from .identifier import read_words
 
 PEOPLE = "test documents"
+TEXTS = 100
+CHARACTERS_A_TOKEN = 20
+"""More than tokens of running text have: what a text is cut to before it is encoded."""
 
 
 def passages(
@@ -39,3 +47,18 @@ def _cut(text: str, before: int, length: int) -> tuple[str, str]:
     space = text.find(" ", before)
     place = space if 0 <= space <= 2 * before else before
     return text[:place], text[place : place + length]
+
+
+def length_line(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], tokens: Sequence[int]) -> str:
+    """Markdown: how many words of people's text stand in so many tokens, as the median over the first ``TEXTS`` texts.
+
+    The last word counts though it may be cut.
+    """
+    read = list(islice(texts, TEXTS))
+    parts = [f"{count} tokens hold {_words_in(tokenizer, read, count):.0f} words" for count in dict.fromkeys(tokens)]
+    return f"Of text that people wrote, {' and '.join(parts)} (medians)."
+
+
+def _words_in(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], tokens: int) -> float:
+    begun = (encode(tokenizer, text[: tokens * CHARACTERS_A_TOKEN])[:tokens] for text in texts)
+    return median(len(read_words(str(tokenizer.decode(ids)))) for ids in begun)

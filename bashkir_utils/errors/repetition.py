@@ -20,9 +20,9 @@ class Loop:
 
 
 def repeated_ngrams(text: str, n: int = 4) -> float:
-    """rep-n of Welleck et al. (2020): 1 - distinct n-grams / n-grams of one text, over words; 0 if it has none."""
+    """rep-n of Welleck et al. (2020): 1 - distinct n-grams / n-grams of one text, over words; NaN if it has none."""
     ngrams = _ngrams(text.split(), n)
-    return 1 - len(set(ngrams)) / len(ngrams) if ngrams else 0.0
+    return 1 - len(set(ngrams)) / len(ngrams) if ngrams else math.nan
 
 
 def distinct(texts: Sequence[str], n: int = 2) -> float:

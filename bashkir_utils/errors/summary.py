@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import islice
 
 import pandas as pd
 
-from .languages import language_shares
 from .letters import non_bashkir_letter_share
 from .repetition import distinct, longest_loop, repeated_ngrams
 
-MEASURES = ("rep_4", "distinct_2", "loop_share", "non_bashkir_letters", "new_tokens", "broken_characters")
+ORDERS = (1, 2, 3, 4)
+"""Lengths n of the n-grams of rep-n and distinct-n."""
+MEASURES = (
+    "in_language",
+    "rep_4",
+    "distinct_2",
+    "loop_share",
+    "non_bashkir_letters",
+    "new_tokens",
+    "broken_characters",
+)
+"""What :func:`summarise_continuations` shows of each model, where it was measured."""
 
 
 def beside_text(continuations: pd.DataFrame, texts: Iterable[str], label: str = "test documents") -> pd.DataFrame:
@@ -26,26 +37,38 @@ def beside_text(continuations: pd.DataFrame, texts: Iterable[str], label: str = 
 
 
 def measure(continuations: pd.DataFrame) -> pd.DataFrame:
-    """Add to each continuation: rep_4, loop_share (of its characters), non_bashkir_letters (share of its letters)."""
+    """Add to each continuation what can be counted in its own text.
+
+    Args:
+        continuations: columns model, decoding (missing for text that no model wrote) and continuation.
+
+    Returns:
+        ``continuations`` with rep_1 … rep_4 (Welleck et al., 2020; NaN for a text too short for such n-grams);
+        distinct_1 … distinct_4 (Li et al., 2016: of all the texts of its model and decoding together, and so lower
+        where they are longer); longest_loop (characters of the longest loop) and loop_share (of the characters), NaN
+        for a text without words; non_bashkir_letters (share of its letters; NaN without).
+    """
     texts = continuations["continuation"]
+    together = continuations.groupby(["model", "decoding"], sort=False, dropna=False)["continuation"]
+    loops = texts.map(lambda text: longest_loop(text).characters if text.split() else math.nan).astype(float)
     return continuations.assign(
-        rep_4=texts.map(repeated_ngrams),
-        loop_share=texts.map(lambda text: longest_loop(text).characters / max(len(text), 1)),
+        **{f"rep_{n}": [repeated_ngrams(text, n) for text in texts] for n in ORDERS},
+        **{
+            f"distinct_{n}": together.transform(lambda own, n=n: distinct(own.tolist(), n)).astype(float)
+            for n in ORDERS
+        },
+        longest_loop=loops,
+        loop_share=loops / texts.str.len(),
         non_bashkir_letters=texts.map(non_bashkir_letter_share),
     )
 
 
-def summarise_continuations(continuations: pd.DataFrame, language: str | None = "ba") -> pd.DataFrame:
-    """One row for each model, in order of appearance: its continuations in numbers.
+def summarise_continuations(measured: pd.DataFrame) -> pd.DataFrame:
+    """One row for each model, in order of appearance: continuations (how many), then means of ``MEASURES``.
 
-    Columns: in_language (share of characters in sentences of ``language``; left out if that is None); rep_4,
-    loop_share, non_bashkir_letters, new_tokens and broken_characters as means over continuations; distinct_2 over all.
+    Args:
+        measured: continuations of one decoding with those of ``MEASURES`` that were taken, each of them a column.
     """
-    measured = measure(continuations).groupby("model", sort=False)
-    table = measured[[name for name in MEASURES if name != "distinct_2"]].mean()
-    table["distinct_2"] = measured["continuation"].agg(lambda texts: distinct(texts.tolist()))
-    table = table[list(MEASURES)]
-    if language is not None:
-        shares = language_shares(continuations)
-        table.insert(0, "in_language", shares.get(language, pd.Series(0.0, index=shares.index)))
-    return table
+    groups = measured.groupby("model", sort=False)
+    means = groups[[name for name in MEASURES if name in measured]].mean()
+    return groups.size().rename("continuations").to_frame().join(means)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import CensoredData, ecdf
 
 from ..statistics import draw_weights
 from .identifier import CLASSES, OTHER, UNDECIDED, calibrated, decide, read_words
+from .shares import mean_interval
 
 WINDOW = 5
 """Words. Longer windows are surer, shorter ones see where the switch falls; see ``calibration.accuracy_by_length``."""
@@ -108,8 +108,7 @@ def follow(continuations: pd.DataFrame, target: str | None) -> pd.DataFrame | No
         None if the calibrated identifier has no class for ``target`` (``errors.language_by_sentence`` may know it).
         Else one row a continuation: model, unit (what is drawn for intervals), words (that hold a letter), counts of
         words by language (``CLASSES`` and ``undecided``), switched, at (number of the first word outside the target,
-        from 1; where there is none, of the last word at which a switch would have been seen; at least 1), share (of
-        the words that stand before the switch; NaN without), into (empty without).
+        from 1; NaN without), share (of the words that stand before the switch; NaN without), into (empty without).
     """
     if target is None or not knows_target(target):
         return None
@@ -126,12 +125,11 @@ def follow(continuations: pd.DataFrame, target: str | None) -> pd.DataFrame | No
 def _followed(languages: list[str], target: str) -> dict[str, object]:
     switch, words = first_switch(languages, target), len(languages)
     counts = {name: languages.count(name) for name in (*CLASSES, UNDECIDED)}
-    last_seen = max(1, words - RUN + 1)
     return {
         "words": words,
         **counts,
         "switched": switch is not None,
-        "at": switch.place + 1 if switch else last_seen,
+        "at": switch.place + 1 if switch else math.nan,
         "share": switch.place / words if switch else math.nan,
         "into": switch.into if switch else "",
     }
@@ -164,58 +162,35 @@ def _interval(draws: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def survival(followed: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Share of each model's continuations that are still in the target language at each word.
+def switched_by_word(followed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Share of each model's continuations that have left the target language by each word.
 
-    The product-limit estimate of E. L. Kaplan and P. Meier (JASA 53, 1958): a continuation that ends without a switch
-    is followed up to the last word at which one would have been seen, and counts no further. Intervals draw prompts
-    with all their samples, since those are alike.
+    The cumulative incidence of a first switch, over all continuations that have words: a text that has ended without
+    one counts as one that did not switch, at every later word too. (To follow texts only as long as they last, as a
+    product-limit estimate does, would not do: texts in the target language have fewer words in as many tokens, so that
+    those that stay would drop out first.)
 
     Returns:
-        one row a model and word at which something happened: model, word (from 1), surviving (0…1), low, high (NaN for
-        a model without any switch: nothing varies then), followed (continuations that reach the word). Continuations
+        one row a model and word at which its share changes, with the first word and the last of its longest text:
+        model, word (from 1), switched (0…1), low, high (from drawing prompts with all their samples; NaN before any
+        switch: nothing varies then, and with one prompt), reached (continuations with so many words). Continuations
         without words are left out, and models with nothing else.
     """
     known = followed[followed["words"] > 0]
-    tables = [_survival(own, confidence).assign(model=model) for model, own in known.groupby("model", sort=False)]
-    columns = ["model", "word", "surviving", "low", "high", "followed"]
+    tables = [_by_word(own, confidence).assign(model=model) for model, own in known.groupby("model", sort=False)]
+    columns = ["model", "word", "switched", "low", "high", "reached"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def _survival(own: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    at, switched = own["at"].to_numpy(dtype=int), own["switched"].to_numpy(dtype=bool)
-    found = ecdf(CensoredData.right_censored(at, ~switched)).sf
-    words = found.quantiles.astype(int)
-    low, high = _survival_interval(own, words, confidence) if switched.any() else (math.nan, math.nan)
-    reach = (at[:, None] >= words).sum(axis=0)
-    return pd.DataFrame({"word": words, "surviving": found.probabilities, "low": low, "high": high, "followed": reach})
-
-
-def _survival_interval(own: pd.DataFrame, words: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    units = own["unit"].factorize()[0]
-    draws = np.concatenate(
-        [survival_of_draws(own, words, weights[:, units]) for weights in draw_weights(units.max() + 1, DRAWS, 0)]
-    )
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return low, high
-
-
-def survival_of_draws(own: pd.DataFrame, words: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The product-limit estimate at ``words`` where continuations count ``weights`` times.
-
-    Args:
-        own: continuations of one model, columns at and switched.
-        words: rising, shape (places,).
-        weights: shape (draws, continuations).
-
-    Returns:
-        shape (draws, places).
-    """
-    at, switched = own["at"].to_numpy(dtype=int)[:, None], own["switched"].to_numpy(dtype=bool)[:, None]
-    at_risk = weights @ (at >= words).astype(float)
-    switches = weights @ ((at == words) & switched).astype(float)
-    hazard = np.divide(switches, at_risk, out=np.zeros_like(switches), where=at_risk > 0)
-    return np.cumprod(1 - hazard, axis=1)
+def _by_word(own: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    at = own["at"].where(own["switched"].astype(bool), math.inf).to_numpy(dtype=float)
+    rows = []
+    for word in np.unique([1, *at[np.isfinite(at)], own["words"].max()]).astype(int):
+        gone = (at <= word).astype(float)
+        low, high = mean_interval(gone, own["unit"].to_numpy(), confidence) if gone.any() else (math.nan, math.nan)
+        reached = int((own["words"] >= word).sum())
+        rows.append({"word": word, "switched": gone.mean(), "low": low, "high": high, "reached": reached})
+    return pd.DataFrame(rows)
 
 
 def destinations(followed: pd.DataFrame) -> pd.DataFrame:

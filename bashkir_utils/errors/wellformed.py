@@ -52,6 +52,8 @@ BROKEN, NUMBER, FOREIGN, ATTESTED, READ, REGULAR, WRONG, INVENTED, UNREAD = CLAS
 )
 """Classes of words, in the order in which they are tried."""
 WELL_FORMED = (ATTESTED, READ, REGULAR)
+OUTSIDE = (BROKEN, NUMBER, FOREIGN)
+"""Classes of what no rule for words can judge."""
 MIN_STEM_COUNT = 3
 """How often the training text has a word that may be the stem of others: fewer times may be a slip of the pen."""
 _LETTERS = frozenset(ALPHABET)
@@ -157,18 +159,24 @@ def judge_words(continuations: pd.DataFrame, vocabulary: Vocabulary) -> pd.DataF
 def shares_by_continuation(words: pd.DataFrame, continuations: int) -> pd.DataFrame:
     """Shares of the words of each continuation: well_formed, wrong_suffix and invented_stem; NaN without words.
 
+    The last two are shares of the words in letters of the language (not of ``OUTSIDE``), and NaN without any: only
+    these can have a wrong suffix, and text in another language should not look free of them.
+
     Args:
         words: of :func:`judge_words`.
         continuations: how many there were.
     """
-    marks = pd.DataFrame(
-        {
-            "well_formed": words["class"].isin(WELL_FORMED),
-            "wrong_suffix": words["class"] == WRONG,
-            "invented_stem": words["class"] == INVENTED,
-        }
-    )
-    return marks.groupby(words["continuation"]).mean().reindex(range(continuations)).rename_axis(None)
+    inside = words[~words["class"].isin(OUTSIDE)]
+    found = {
+        "well_formed": _share_of_each(words, words["class"].isin(WELL_FORMED)),
+        "wrong_suffix": _share_of_each(inside, inside["class"] == WRONG),
+        "invented_stem": _share_of_each(inside, inside["class"] == INVENTED),
+    }
+    return pd.DataFrame(found).reindex(range(continuations)).rename_axis(None)
+
+
+def _share_of_each(words: pd.DataFrame, marks: pd.Series) -> pd.Series:
+    return marks.groupby(words["continuation"]).mean()
 
 
 def class_shares(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

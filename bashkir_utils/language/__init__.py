@@ -10,7 +10,7 @@ from .morphology import Analysis, analyse, following, inflect, parts, segment
 from .morphotactics import TAGS
 from .paradigm import conjugation, core_paradigm, declension
 from .parallel import PARALLEL, ParallelSentence
-from .prompts import PROMPTS, Prompt
+from .prompts import PROMPTS, Prompt, chosen_prompts
 
 __all__ = [
     "ALPHABET",
@@ -27,6 +27,7 @@ __all__ = [
     "ParallelSentence",
     "Prompt",
     "analyse",
+    "chosen_prompts",
     "conjugation",
     "core_paradigm",
     "declension",

@@ -67,11 +67,11 @@ def reliability(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
     return figure
 
 
-def survival_curves(curves: pd.DataFrame, kinds: Mapping[str, str], language: str, title: str) -> Figure:
-    """Share of continuations still in the language at each word, one panel a method, bands for intervals.
+def switch_curves(curves: pd.DataFrame, kinds: Mapping[str, str], language: str, title: str) -> Figure:
+    """Share of continuations that have left the language by each word, one panel a method, bands for intervals.
 
     Args:
-        curves: of ``errors.switching.survival``.
+        curves: of ``errors.switching.switched_by_word``.
         kinds: method of each model; models without one (texts that people wrote) stand in every panel in black.
         language: its name for the axis.
         title: of the figure.
@@ -79,33 +79,33 @@ def survival_curves(curves: pd.DataFrame, kinds: Mapping[str, str], language: st
     people = [name for name in dict.fromkeys(curves["model"]) if name not in kinds]
     present = list(dict.fromkeys(kinds[name] for name in dict.fromkeys(curves["model"]) if name in kinds))
     figure, panels = new_figure(max(1, len(present)), width=max(5.5, 3.3 * len(present)), height=3.8)
+    last = int(curves["word"].max()) if len(curves) else 1
     with styled():
         for axes, kind in zip(panels, present or [""], strict=True):
             own = [name for name in dict.fromkeys(curves["model"]) if kinds.get(name) == kind]
             for place, name in enumerate(own):
-                _draw_curve(axes, curves, name, METHOD_COLOURS[kind], LINES[place % len(LINES)])
+                _draw_curve(axes, curves, name, last, METHOD_COLOURS[kind], LINES[place % len(LINES)])
             for name in people:
-                _draw_curve(axes, curves, name, PEOPLE_COLOUR, "-")
-            axes.set(ylim=(-0.02, 1.04), xlabel="word of the continuation")
+                _draw_curve(axes, curves, name, last, PEOPLE_COLOUR, "-")
+            axes.set(xlim=(0, last + 1), ylim=(-0.02, 1.04), xlabel="word of the continuation")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.yaxis.set_major_formatter(PercentFormatter(1))
             if axes.lines:
                 axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
-        last = float(curves["word"].max()) if len(curves) else 1
-        for axes in panels:
-            axes.set_xlim(0, last + 1)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panels[0].set_ylabel(f"still in {language}")
+        panels[0].set_ylabel(f"have left {language}")
         figure.suptitle(title)
     return figure
 
 
-def _draw_curve(axes: Axes, curves: pd.DataFrame, name: str, colour: str, line: str) -> None:
+def _draw_curve(  # noqa: PLR0913, PLR0917
+    axes: Axes, curves: pd.DataFrame, name: str, last: int, colour: str, line: str
+) -> None:
     own = curves[curves["model"] == name]
-    # what holds at the last word holds until the next would come
-    words = np.concatenate([[0], own["word"], own["word"].tail(1) + 1])
+    # what has switched by a model's last word has switched by every later one
+    words = np.concatenate([[0], own["word"], [last + 1]])
     values = {
-        column: np.concatenate([[1.0], own[column].astype(float), own[column].tail(1).astype(float)])
-        for column in ("surviving", "low", "high")
+        column: np.concatenate([[0.0], own[column].astype(float), own[column].tail(1).astype(float)])
+        for column in ("switched", "low", "high")
     }
-    axes.step(words, values["surviving"], where="post", color=colour, linestyle=line, label=name)
+    axes.step(words, values["switched"], where="post", color=colour, linestyle=line, label=name)
     axes.fill_between(words, values["low"], values["high"], step="post", color=colour, alpha=0.15, linewidth=0)

@@ -16,7 +16,7 @@ from bashkir_utils.tokenization import candidates as made
 from bashkir_utils.tokenization import check_round_trip, from_transformers
 from bashkir_utils.tokenization.candidates import Candidate, grid, sizes_for, train_grid
 from bashkir_utils.tokenization.surgery import extend_tokenizer, trim_tokenizer
-from bashkir_utils.tokenization.trained import BYTES, SEAM, _cutting, count_pieces, train_on_counts
+from bashkir_utils.tokenization.trained import BYTES, END_OF_TEXT, SEAM, _cutting, count_pieces, train_on_counts
 
 AWKWARD = "\x00 🏔️👩‍👩‍👧 e\u0301 \u200f\u202eһаумы\u202c \ue000 \ufffd <|endoftext|>\r\n\t  12 ½"
 KINDS = ("bpe", "bpe+morphemes", "unigram", "unigram+morphemes", "trimmed", "extended")
@@ -57,7 +57,7 @@ def test_every_kind_gives_any_text_back(kind, text):
 
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=40), max_size=3))
-@example([AWKWARD, "  бер   ике\n\n\nөс  ", "a 's don't\n 1 2"])
+@example([AWKWARD, "  бер   ике\n\n\nөс  ", "a 's don't\n 1 2", "!\x1c?\x85 a\u2028b\u3000c"])
 def test_counting_by_chunks_is_counting_piece_by_piece(texts):
     cutting = _cutting(seams=False)
     assert count_pieces(texts) == Counter(piece for text in texts for piece, _ in cutting.pre_tokenize_str(text))
@@ -70,16 +70,14 @@ def test_no_counted_piece_crosses_a_seam():
     assert not any(SEAM in piece for piece in counted)
 
 
-def test_unigram_with_morphemes_learns_no_piece_across_a_seam():
-    cuts = {"урмандар": ["урман", "дар"], "урманым": ["урман", "ым"], "китаптар": ["китап", "тар"]}
-    texts = [" ".join([*cuts] * 30)]
-
-    def longest(cutter):
-        learned = train_on_counts(count_pieces(texts, cutter), entries=BYTES + 24, algorithm="unigram")
-        return max(len(learned.decode([i]).strip()) for i in learned.get_vocab().values() if i > 0)
-
-    assert longest(None) >= len("урмандар")
-    assert longest(lambda word: cuts.get(word, [word])) == len("урман")
+@pytest.mark.parametrize("algorithm", ["bpe", "unigram"])
+def test_every_learned_entry_lies_inside_a_counted_piece(algorithm):
+    """So none crosses a seam, a digit or the end of a word."""
+    learned = train_on_counts(counts(True), entries=400, algorithm=algorithm)
+    text = "\n".join(counts(True))
+    longer = {entry for entry in learned.get_vocab() if len(entry) > 1} - {END_OF_TEXT}
+    assert len(longer) == 400 - BYTES - 1
+    assert all(entry in text for entry in longer)
 
 
 def test_unigram_is_the_same_each_time():

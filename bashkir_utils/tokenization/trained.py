@@ -32,8 +32,8 @@ SEAM = "\ue000"
 SEGMENTED_TYPES = 50_000
 """The most frequent words that are cut into morphemes; the rest is too rare to move a merge."""
 _WORD = re.compile(r"[^\W\d_]+")
-_CHUNK = re.compile(r"[ \n]*[^ \n]+|[ \n]+")
-"""Ends only where a space begins, where the pre-tokenizer always cuts."""
+_CHUNK = re.compile(r"[^\S\x1c-\x1f]*[\S\x1c-\x1f]+|[^\S\x1c-\x1f]+")
+"""Ends only where white space begins, where the pre-tokenizer always cuts; four controls are space to Python alone."""
 _ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
 _AS_IT_IS = MappingProxyType(
     {

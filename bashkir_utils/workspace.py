@@ -49,6 +49,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def tokenizers(self) -> Path:
+        """Tokenizers trained on a corpus, one folder each."""
+        return self.root / "tokenizers"
+
+    @property
     def runs(self) -> Path:
         """The run store."""
         return self.root / "runs"

@@ -87,9 +87,12 @@ def boundary_agreement(tokenizer: Tokenizer, words: Mapping[tuple[str, ...], int
     )
 
 
-def compare_boundaries(loaded: Iterable[Tokenizer], texts: Sequence[str]) -> pd.DataFrame:
-    """One row a tokenizer: precision, recall, F1, that of random cuts between bytes and letters, cuts per word."""
-    words = segmented_words(texts)
+def compare_boundaries(loaded: Iterable[Tokenizer], texts: Sequence[str], types: int = MAX_TYPES) -> pd.DataFrame:
+    """One row a tokenizer: precision, recall, F1, that of random cuts between bytes and letters, cuts per word.
+
+    Only the ``types`` most frequent words are looked at; see :func:`segmented_words`.
+    """
+    words = segmented_words(texts, types)
     rows = {each.name: boundary_agreement(each, words) for each in loaded}
     columns = ("precision", "recall", "f1", "random_f1", "random_letter_f1", "cuts_per_word")
     table = {name: [getattr(found, column) for column in columns] for name, found in rows.items()}

@@ -1,0 +1,153 @@
+"""Tokenizers compared: one table, its meeting with bits per byte, and what both show in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from scipy.stats import spearmanr
+
+from ..corpus import Corpus
+from ..markup import escape_markdown
+from .candidates import Contender, TrainedGrid, segmenter
+from .measures import compare
+from .morphemes import compare_boundaries
+
+BOUNDARY_TYPES = 2_000
+"""The most frequent words of the text, whose cuts are compared with morphemes."""
+MEASURES = {
+    "tokens_per_word": -1,
+    "bytes_per_token": 1,
+    "words_kept_whole": 1,
+    "renyi_efficiency": 1,
+    "precision": 1,
+    "recall": 1,
+    "f1": 1,
+}
+"""What might tell which tokenizer is best without training a model, and whether more of it (1) or less is better."""
+SHOWN = ["family", "vocabulary_size", *MEASURES, "random_f1", "random_letter_f1", "megabytes_per_second"]
+
+
+def compare_contenders(
+    contenders: Sequence[Contender], texts: Sequence[str], corpus: Corpus, types: int = BOUNDARY_TYPES
+) -> pd.DataFrame:
+    """One row a tokenizer, by its name: family, :func:`~.measures.compare`, :func:`~.morphemes.compare_boundaries`.
+
+    Args:
+        contenders: names must differ.
+        texts: text that none of them was trained on, such as the test split.
+        corpus: where the texts are from; in a language without an analyser the columns on boundaries are left out.
+        types: the most frequent words whose cuts are compared with morphemes.
+
+    Raises:
+        TokenizerError: the texts hold no word.
+    """
+    loaded = [each.tokenizer for each in contenders]
+    table = compare(loaded, texts)
+    table.insert(0, "family", [each.family for each in contenders])
+    if segmenter(corpus) is None:
+        return table
+    return table.join(compare_boundaries(loaded, texts, types))
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a chapter prints, rounded to three digits."""
+    return table[[column for column in SHOWN if column in table]].round(3)
+
+
+def with_bits_per_byte(table: pd.DataFrame, bits_per_byte: pd.Series) -> pd.DataFrame:
+    """The rows of :func:`compare_contenders` that a model was trained with, the best first.
+
+    Args:
+        table: from :func:`compare_contenders`.
+        bits_per_byte: of a trained model, indexed by the name of its tokenizer; other names are left out.
+    """
+    joined = table.join(bits_per_byte.rename("bits_per_byte"), how="inner")
+    return joined.sort_values("bits_per_byte")
+
+
+def foretelling(joined: pd.DataFrame) -> pd.DataFrame:
+    """Does a measure of the tokenizer alone tell which model is best? Spearman's rank correlation over the rows.
+
+    Args:
+        joined: from :func:`with_bits_per_byte`; with fewer than three rows there is nothing to rank.
+
+    Returns:
+        indexed by measure: ``agreement``, 1 if the measure ranks the tokenizers as their models do, -1 if the other way
+        round, NaN where all values are equal; ``best_by_measure``; ``rows``.
+    """
+    rows = {}
+    for measure, direction in MEASURES.items():
+        if measure in joined and len(joined) > 2:
+            good = direction * joined[measure]
+            flat = good.nunique() < 2 or joined["bits_per_byte"].nunique() < 2
+            agreement = float("nan") if flat else float(spearmanr(good, -joined["bits_per_byte"]).statistic)
+            rows[measure] = {"agreement": agreement, "best_by_measure": good.idxmax(), "rows": len(joined)}
+    columns = ["agreement", "best_by_measure", "rows"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
+
+
+def contest_findings(table: pd.DataFrame, grid: TrainedGrid, own: str) -> str:
+    """What the table shows, as a Markdown list; every number comes from it.
+
+    Args:
+        table: from :func:`compare_contenders`.
+        grid: says what is not in the table.
+        own: name of the model's own tokenizer, which the others are compared with.
+    """
+    learned = table[table["family"].isin({each.family for each in grid.contenders})]
+    lines = [_length_finding(learned, table.loc[own], own)] if len(learned) else []
+    if len(learned) and learned["family"].nunique() > 1:
+        lines.append(_algorithm_finding(learned))
+    if "f1" in table and {"bpe", "bpe+morphemes"} <= set(learned["family"]):
+        lines.append(_morpheme_finding(learned))
+    return "\n".join(f"- {line}" for line in [*lines, *_left_out(grid)])
+
+
+def _length_finding(learned: pd.DataFrame, own: pd.Series, name: str) -> str:
+    best = learned["bytes_per_token"].idxmax()
+    row = learned.loc[best]
+    return (
+        f"`{name}` spends {own['tokens_per_word']:.2f} tokens on a word; `{best}`, which writes most in a token, "
+        f"{row['tokens_per_word']:.2f}: {row['bytes_per_token']:.2f} bytes a token against "
+        f"{own['bytes_per_token']:.2f}, or {row['bytes_per_token'] / own['bytes_per_token']:.1f} times the text in the "
+        f"same number of tokens. It keeps {row['words_kept_whole']:.0%} of the words whole, the model's own "
+        f"{own['words_kept_whole']:.0%}."
+    )
+
+
+def _algorithm_finding(learned: pd.DataFrame) -> str:
+    size = int(_sizes_of_all(learned).max())
+    same = learned[learned["vocabulary_size"] == size].sort_values("bytes_per_token", ascending=False)
+    listed = ", ".join(f"{row.family} {row.bytes_per_token:.2f}" for row in same.itertuples())
+    return f"At {size:,} entries, the largest size that most kinds have, bytes a token are: {listed}."
+
+
+def _sizes_of_all(learned: pd.DataFrame) -> pd.Series:
+    """Sizes by the number of families that have them: those that most families have."""
+    counts = learned.groupby("vocabulary_size")["family"].nunique()
+    return pd.Series(counts.index[counts == counts.max()])
+
+
+def _morpheme_finding(learned: pd.DataFrame) -> str:
+    wide = learned.pivot_table(index="vocabulary_size", columns="family", values=["f1", "bytes_per_token"])
+    both = wide.dropna(subset=[("f1", "bpe"), ("f1", "bpe+morphemes")])
+    if both.empty:
+        return "No size was trained both with and without morphemes."
+    size = int(both.index.max())
+    row = both.loc[size]
+    gained = row["f1", "bpe+morphemes"] - row["f1", "bpe"]
+    paid = row["bytes_per_token", "bpe+morphemes"] / row["bytes_per_token", "bpe"] - 1
+    return (
+        f"Respecting morphemes takes the F1 of BPE's cuts from {row['f1', 'bpe']:.2f} to "
+        f"{row['f1', 'bpe+morphemes']:.2f} at {size:,} entries ({gained:+.2f}), and changes the bytes a token by "
+        f"{paid:+.0%}."
+    )
+
+
+def _left_out(grid: TrainedGrid) -> Iterable[str]:
+    if grid.too_large:
+        sizes = " and ".join(f"{size:,}" for size in grid.too_large)
+        yield f"Not tried: {sizes} entries; the training text has fewer words that come twice."
+    for name, reason in grid.refused.items():
+        yield f"Not in the table: `{name}`; {escape_markdown(reason)}."

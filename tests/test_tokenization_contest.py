@@ -1,0 +1,94 @@
+"""The comparison of tokenizers: its columns, its meeting with bits per byte, its sentences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from bashkir_utils.tokenization import load_tokenizer
+from bashkir_utils.tokenization.candidates import Candidate, Contender, TrainedGrid, train_grid
+from bashkir_utils.tokenization.contest import (
+    compare_contenders,
+    contest_findings,
+    foretelling,
+    shown,
+    with_bits_per_byte,
+)
+
+WANTED = (Candidate("bpe", 400), Candidate("bpe", 400, morphemes=True), Candidate("unigram", 400))
+
+
+@pytest.fixture(scope="module")
+def trained(text_corpus, shared_workspace) -> TrainedGrid:
+    return train_grid(text_corpus, shared_workspace, candidates=WANTED)
+
+
+@pytest.fixture(scope="module")
+def table(trained, text_corpus) -> pd.DataFrame:
+    own = Contender("own", load_tokenizer("bytes"))
+    return compare_contenders([own, *trained.contenders], list(text_corpus.split("test")["text"]), text_corpus)
+
+
+def test_a_row_for_each_with_measures_and_boundaries(table):
+    assert list(table.index) == ["bytes", "bpe-400", "bpe+morphemes-400", "unigram-400"]
+    assert list(table["family"]) == ["own", "bpe", "bpe+morphemes", "unigram"]
+    assert table.loc["bytes", "bytes_per_token"] == 1
+    assert table.loc["bytes", "recall"] == 1
+    assert not shown(table).isna().any().any()
+
+
+def test_without_an_analyser_there_are_no_boundaries(trained, text_corpus):
+    chuvash = replace(text_corpus, language="cv")
+    found = compare_contenders(trained.contenders, ["Пӗр иккӗ виҫҫӗ тӑваттӑ."], chuvash)
+    assert "f1" not in found
+    assert "bytes_per_token" in shown(found)
+    assert "F1" not in contest_findings(found.assign(family="bpe"), trained, "bpe-400")
+
+
+def test_only_rows_with_a_result_are_joined_the_best_first():
+    table = pd.DataFrame({"bytes_per_token": [2.0, 4.0, 6.0]}, index=["a", "b", "c"])
+    joined = with_bits_per_byte(table, pd.Series({"a": 1.7, "c": 1.3, "z": 0.1}))
+    assert list(joined.index) == ["c", "a"]
+    assert list(joined["bits_per_byte"]) == [1.3, 1.7]
+
+
+def test_a_measure_that_ranks_as_the_models_do_agrees_fully():
+    table = pd.DataFrame(
+        {"tokens_per_word": [4.0, 2.0, 1.5], "bytes_per_token": [2.0, 4.0, 6.0], "f1": [0.9, 0.5, 0.1],
+         "renyi_efficiency": [0.5, 0.5, 0.5]},
+        index=["a", "b", "c"],
+    )  # fmt: skip
+    found = foretelling(with_bits_per_byte(table, pd.Series({"a": 1.7, "b": 1.5, "c": 1.3})))
+    assert found.loc["tokens_per_word", "agreement"] == pytest.approx(1)
+    assert found.loc["bytes_per_token", "agreement"] == pytest.approx(1)
+    assert found.loc["f1", "agreement"] == pytest.approx(-1)
+    assert found.loc["f1", "best_by_measure"] == "a"
+    assert math.isnan(found.loc["renyi_efficiency", "agreement"])
+    assert foretelling(with_bits_per_byte(table, pd.Series({"a": 1.7, "b": 1.5}))).empty
+
+
+def test_findings_are_numbers_of_the_table():
+    table = pd.DataFrame(
+        {
+            "family": ["own", "bpe", "bpe", "bpe+morphemes", "unigram"],
+            "vocabulary_size": [100, 512, 1024, 512, 512],
+            "tokens_per_word": [8.0, 4.0, 3.0, 4.4, 4.1],
+            "bytes_per_token": [1.5, 4.0, 6.0, 3.6, 3.9],
+            "words_kept_whole": [0.01, 0.4, 0.6, 0.3, 0.4],
+            "f1": [0.1, 0.3, 0.2, 0.5, 0.4],
+        },
+        index=["m", "bpe-512", "bpe-1024", "bpe+morphemes-512", "unigram-512"],
+    )
+    contenders = tuple(Contender(family, load_tokenizer("bytes")) for family in ("bpe", "bpe+morphemes", "unigram"))
+    grid = TrainedGrid(contenders, {"unigram-1024": "the text gives 900 entries"}, (2048, 4096))
+    found = contest_findings(table, grid, "m")
+    assert "`m` spends 8.00 tokens on a word; `bpe-1024`" in found
+    assert "or 4.0 times the text" in found
+    assert "At 512 entries" in found
+    assert "bpe 4.00, unigram 3.90, bpe+morphemes 3.60" in found
+    assert "from 0.30 to 0.50 at 512 entries (+0.20), and changes the bytes a token by -10%" in found
+    assert "Not tried: 2,048 and 4,096 entries" in found
+    assert "`unigram-1024`" in found

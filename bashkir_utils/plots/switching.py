@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from .style import METHOD_COLOURS, OKABE_ITO, new_figure, styled
+from .style import LABEL_CHARACTERS, METHOD_COLOURS, OKABE_ITO, new_figure, plain, styled
 
 LINES = ("-", "--", ":", "-.")
 PEOPLE_COLOUR = "#000000"
@@ -94,8 +94,8 @@ def survival_curves(curves: pd.DataFrame, kinds: Mapping[str, str], language: st
         for axes in panels:
             axes.set_xlim(0, last + 1)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panels[0].set_ylabel(f"still in {language}")
-        figure.suptitle(title)
+        panels[0].set_ylabel(f"still in {plain(language)}")
+        figure.suptitle(title, parse_math=False)
     return figure
 
 
@@ -107,5 +107,7 @@ def _draw_curve(axes: Axes, curves: pd.DataFrame, name: str, colour: str, line: 
         column: np.concatenate([[1.0], own[column].astype(float), own[column].tail(1).astype(float)])
         for column in ("surviving", "low", "high")
     }
-    axes.step(words, values["surviving"], where="post", color=colour, linestyle=line, label=name)
+    axes.step(
+        words, values["surviving"], where="post", color=colour, linestyle=line, label=plain(name, LABEL_CHARACTERS)
+    )
     axes.fill_between(words, values["low"], values["high"], step="post", color=colour, alpha=0.15, linewidth=0)

@@ -364,7 +364,7 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
     _once(folder, run, workspace, write)
     rows = pd.read_parquet(folder / "continuations.parquet")
     # what was written before a cut letter was excused is counted anew
-    counts = [generation.count_broken(row.continuation, ended=row.ended) for row in rows.itertuples()]
+    counts = [generation.count_broken(str(row.continuation), ended=bool(row.ended)) for row in rows.itertuples()]
     return rows.assign(broken_characters=counts)
 
 

@@ -277,16 +277,16 @@ LAB_SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 """Every cell and output in the page at once, and nothing asked of other machines."""
-LAST = {OWN: "The last line.", "06_errors": "These sentences are computed from the runs of this page."}
-"""What stands at the end of a notebook."""
+OPENED = (OWN, "06_errors")
 PATIENCE = 300_000
 """Milliseconds that Lab may take to open a notebook on a busy machine."""
+# formulas are not counted: Lab sets what looks like one in Markdown, escaped or not, which runs nothing
 LAB_MEASURES = """() => {
   const INVISIBLE = /[\\u0000\\u001b\\u007f\\u034f\\u115f\\u2800\\u3164\\u202a-\\u202e\\u2066-\\u2069\\ufe0f\\ufeff]/;
   const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
   const inside = (what) => outputs.flatMap((output) => [...output.querySelectorAll(what)]);
   return {
-    foreign: inside("script, a[href], iframe, object, embed, form, textarea, mjx-container").map((e) => e.outerHTML),
+    foreign: inside("script, a[href], iframe, object, embed, form, textarea").map((e) => e.outerHTML),
     pictures: inside("img").map((image) => image.src).filter((src) => !src.startsWith("data:image/png;base64,")),
     invisible: outputs.flatMap((each) => [...each.textContent]).filter((sign) => INVISIBLE.test(sign)).length,
     turned: inside("*").filter((node) => getComputedStyle(node).direction !== "ltr").length,
@@ -296,8 +296,14 @@ LAB_MEASURES = """() => {
 
 @dataclass(frozen=True)
 class Lab:
+    folder: Path
     address: str
     token: str
+
+    def outputs(self, name: str) -> int:
+        """How many outputs the notebook holds."""
+        notebook = nbformat.read(self.folder / f"{name}.ipynb", as_version=4)
+        return sum(len(cell.get("outputs", [])) for cell in notebook.cells)
 
     def notebook(self, name: str) -> str:
         return f"{self.address}lab/tree/{name}.ipynb?token={self.token}"
@@ -314,7 +320,7 @@ def lab(pages, tmp_path_factory) -> Iterator[Lab]:
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(content))
     # copies, since Lab saves what it opens
-    copies = [shutil.copy(pages.executed / f"{name}.ipynb", home) for name in LAST]
+    copies = [shutil.copy(pages.executed / f"{name}.ipynb", home) for name in OPENED]
     subprocess.run([sys.executable, "-m", "nbformat.sign", *map(str, copies)], env=environment, check=True)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
     with (home / "log").open("w") as log:
@@ -324,7 +330,7 @@ def lab(pages, tmp_path_factory) -> Iterator[Lab]:
         )  # fmt: skip
     try:
         found = serving(server, home / "runtime")
-        yield Lab(found["url"], found["token"])
+        yield Lab(home, found["url"], found["token"])
     finally:
         server.terminate()
         server.wait()
@@ -339,18 +345,15 @@ def serving(server: subprocess.Popen, folder: Path) -> dict[str, str]:
     return json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("name", LAST)
+@pytest.mark.parametrize("name", OPENED)
 def test_a_notebook_in_jupyterlab_stays_as_it_is(lab, browser, name):
     with watched(browser) as found:
         page = found.page
         page.set_default_timeout(PATIENCE)
         page.goto(lab.notebook(name))
-        outputs = page.locator(".jp-OutputArea-output")
-        outputs.first.wait_for(state="attached")
-        expect(page.locator(".jp-Notebook").first).to_contain_text(LAST[name], timeout=PATIENCE)
+        expect(page.locator(".jp-OutputArea-output")).to_have_count(lab.outputs(name), timeout=PATIENCE)
         page.evaluate(SETTLED)
         measured = page.evaluate(LAB_MEASURES)
         assert measured == {"foreign": [], "pictures": [], "invisible": 0, "turned": 0}
         assert (found.foreign, found.dialogs) == ([], [])
         assert page.evaluate("window.hacked") is None
-        assert outputs.count() >= 30

@@ -262,6 +262,9 @@ def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
     assert {"prompt", "continuation", "kind", "gloss"} <= set(first.columns)
     monkeypatch.setattr(runs.generation, "generate", lambda *_: pytest.fail("generated twice"))
     pd.testing.assert_frame_equal(runs.generations(run, spec, workspace), first)
+    (stored,) = (run.folder / "generation").glob("*/continuations.parquet")
+    pd.read_parquet(stored).assign(continuation="ҡар\ufffd", ended=False, broken_characters=9).to_parquet(stored)
+    assert set(runs.generations(run, spec, workspace)["broken_characters"]) == {0}, "counted anew when read"
 
 
 def test_pairs_are_scored_by_the_adapted_model_and_kept(ask, text_corpus, workspace, monkeypatch):

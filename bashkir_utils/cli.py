@@ -335,6 +335,28 @@ def reread(profile: ProfileOption = "study", corpus: CorpusOption = None) -> Non
 
 
 @app.command()
+def throughput(
+    profile: ProfileOption = "study",
+    model: ModelOption = None,
+    new_tokens: Annotated[int, typer.Option(min=1, help="Of each continuation.")] = 32,
+    rounds: Annotated[int, typer.Option(min=1, help="In each, every batch size has one turn.")] = 5,
+    remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
+) -> None:
+    """Time continuations one by one and in batches into book/recorded/, for the chapter on what models write.
+
+    Nothing else should run on the machine.
+    Example: bashkir throughput --profile study
+    """
+    from . import throughput as speed
+
+    spec = load_study(profile).model(model)
+    found = speed.measure(spec, Workspace.find(), new_tokens=new_tokens, rounds=rounds, remark=remark)
+    path = speed.write_throughput(found, recorded_folder())
+    each = zip(found.batch_sizes, found.ratio_of_medians, strict=True)
+    print(f"{', '.join(f'{size} at once: {ratio:.2f} times as fast' for size, ratio in each)}; recorded in {path}")
+
+
+@app.command()
 def causes(
     profile: ProfileOption = "demo",
     corpus: CorpusOption = None,

@@ -15,6 +15,7 @@ import pandas as pd
 from .corpus import Corpus
 from .corpus.statistics import word_counts
 from .errors import forms, places, scored_text
+from .errors.places import Kind
 from .errors_report import evidence, measured
 from .exceptions import RunError
 from .language import analyse
@@ -77,11 +78,19 @@ def measure_errors(  # noqa: PLR0913, PLR0917
     return ErrorRecord(report, kept, _places(report, corpus, evaluations))
 
 
+def place_kinds(text: scored_text.ReadText, corpus: Corpus) -> list[Kind]:
+    """Every kind of place in scored text (``errors.forms.all_kinds``), the same for a page and for a record.
+
+    Words are counted in the training text, the parts of one with a hyphen apart; only Bashkir has an analyser.
+    """
+    reader = analyse if corpus.language == "ba" else None
+    return forms.all_kinds(text, word_counts(corpus.split("train")["text"]), reader)
+
+
 def _places(report: StudyReport, corpus: Corpus, evaluations: Iterable[Evaluation]) -> pd.DataFrame:
     evaluations = list(evaluations)
     text = scored_text.read_documents(evaluations[0].documents, corpus.split("test"))
-    reader = analyse if corpus.language == "ba" else None
-    kinds = forms.all_kinds(text, word_counts(corpus.split("train")["text"]), reader)
+    kinds = place_kinds(text, corpus)
     named = ((report.arms[each.run_id], each) for each in evaluations)
     scores = places.score_places(places.best_of_each(named, MOST_WAYS), text, kinds)
     return places.place_table(scores, confidence=report.confidence)

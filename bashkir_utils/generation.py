@@ -40,8 +40,8 @@ def generate(
 
     Returns:
         One row for each decoding, prompt and sample: prompt, decoding (its name), sample (from 0), continuation,
-        new_tokens (without the end token), ended (the model closed the document), broken_characters (U+FFFD, where the
-        tokens' bytes are not valid UTF-8).
+        new_tokens (without the end token), ended (the model closed the document), broken_characters (as
+        :func:`count_broken` counts them).
 
     Raises:
         ModelError: the model's context has no room for ``spec.max_new_tokens`` tokens.
@@ -70,28 +70,48 @@ def throughput(  # noqa: PLR0913
     *,
     rounds: int = 3,
 ) -> pd.DataFrame:
-    """New tokens a second at each batch size, with a KV cache; sizes take turns, since machines are busy at times.
+    """New tokens a second at each batch size: the :func:`speed_table` of :func:`throughput_rounds`."""
+    return speed_table(throughput_rounds(model, tokenizer, prompts, new_tokens, batch_sizes, rounds=rounds))
 
-    Every continuation has exactly ``new_tokens`` tokens: the end of a document does not stop it.
 
-    Returns:
-        One row a batch size: tokens_per_second (median over rounds), speedup (median over rounds of the ratio to the
-        first batch size).
+def throughput_rounds(  # noqa: PLR0913
+    model: AnyModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    new_tokens: int,
+    batch_sizes: Sequence[int],
+    *,
+    rounds: int,
+) -> pd.DataFrame:
+    """New tokens a second with a KV cache, one row a round, one column a batch size.
+
+    Sizes take turns (A B A B …), since machines are busy at times. Before the first round each size continues one
+    batch that is not timed: the first use of a shape pays for memory and for choosing how to multiply. Every
+    continuation has exactly ``new_tokens`` tokens: the end of a document does not stop it.
     """
     config = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0)
     ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
     speeds: dict[int, list[float]] = {size: [] for size in batch_sizes}
     with _inference(model, 0):
+        for size in batch_sizes:
+            _continue(model, ids[:size], config)
         for _ in range(rounds):
             for size in batch_sizes:
                 begun = time.perf_counter()
                 for batch in (ids[i : i + size] for i in range(0, len(ids), size)):
                     _continue(model, batch, config)
                 speeds[size].append(len(ids) * new_tokens / (time.perf_counter() - begun))
-    table = pd.DataFrame(speeds)
-    return pd.DataFrame(
-        {"tokens_per_second": table.median(), "speedup": table.div(table[batch_sizes[0]], axis=0).median()}
-    ).rename_axis("batch_size")
+    return pd.DataFrame(speeds)
+
+
+def speed_table(rounds: pd.DataFrame) -> pd.DataFrame:
+    """By batch size: tokens_per_second (median over rounds) and speedup (of it over that of the first batch size).
+
+    ``rounds`` is of :func:`throughput_rounds`.
+    """
+    medians = rounds.median()
+    table = pd.DataFrame({"tokens_per_second": medians, "speedup": medians / medians.iloc[0]})
+    return table.rename_axis("batch_size")
 
 
 @dataclass(frozen=True)
@@ -205,8 +225,16 @@ def _described(
         "continuation": text,
         "new_tokens": end,
         "ended": end < len(new),
-        "broken_characters": text.count(REPLACEMENT),
+        "broken_characters": count_broken(text, ended=end < len(new)),
     }
+
+
+def count_broken(text: str, *, ended: bool) -> int:
+    """U+FFFD in a continuation: places where the bytes of its tokens are not valid UTF-8.
+
+    One at the very end of a text that the model did not end is not counted: there the greatest length cut a letter.
+    """
+    return text.count(REPLACEMENT) - int(not ended and text.endswith(REPLACEMENT))
 
 
 def _continuation(tokenizer: PreTrainedTokenizerBase, before: list[int], new: list[int]) -> str:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 EXCERPT = 600
 """Characters shown of a text; the rest is an ellipsis."""
 _NUMBER_STARTS = frozenset("+-–0123456789")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable for Python, and nothing is drawn: Unicode's ``Default_Ignorable_Code_Point``, and Braille's blank."""
 _LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def visible_text(text: str, limit: int = EXCERPT) -> str:
-    """At most ``limit`` characters; ``↵`` for line ends, ``⟨U+…⟩`` for what does not print (ANSI codes, bidi marks)."""
+    """At most ``limit`` characters; ``↵`` for line ends, ``⟨U+…⟩`` for what cannot be seen (ANSI codes, bidi marks)."""
     shown = "".join(map(_visible_sign, text[:limit]))
     return shown + ("…" if len(text) > limit else "")
 
@@ -27,7 +31,7 @@ def visible_text(text: str, limit: int = EXCERPT) -> str:
 def _visible_sign(sign: str) -> str:
     if sign == "\n":
         return " ↵ "
-    return sign if sign.isprintable() else f"⟨U+{ord(sign):04X}⟩"
+    return sign if sign.isprintable() and not _INVISIBLE.match(sign) else f"⟨U+{ord(sign):04X}⟩"
 
 
 def terminal_text(text: str) -> str:
@@ -45,17 +49,31 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN_SIGNS.sub(r"\\\1", visible_text(text))
 
 
-def html_table(frame: pd.DataFrame, caption: str, *, bashkir: Sequence[str] = ()) -> str:
-    """A table whose cells are escaped, headed by the index; columns (or index) in ``bashkir`` get ``lang="ba"``.
+def lang_attribute(language: str | None) -> str:
+    """The attribute that tells a browser the language of an element, with a space before it; empty where unknown."""
+    return f' lang="{escape_html(language)}"' if language else ""
+
+
+def html_table(frame: pd.DataFrame, caption: str, *, text: Sequence[str] = (), language: str | None = None) -> str:
+    """A table whose cells are escaped, headed by the index.
 
     Underscores in the names of columns become spaces.
+
+    Args:
+        frame: the cells; strings, numbers, bools or None.
+        caption: of the table.
+        text: columns, or the name of the index, that hold text of ``language``.
+        language: ISO 639-1, for the page; None where it is not known.
     """
+    lang = lang_attribute(language)
     names = [str(name).replace("_", " ") for name in (frame.index.name or "", *frame.columns)]
     head = "".join(_text_element("th", ' scope="col"', name) for name in names)
-    heading = ' scope="row" lang="ba"' if frame.index.name in bashkir else ' scope="row"'
+    heading = f' scope="row"{lang}' if frame.index.name in text else ' scope="row"'
     body = "".join(
         f"<tr>{_text_element('th', heading, _shown(index))}"
-        + "".join(_cell(value, name in bashkir) for name, value in zip(frame.columns, values, strict=True))
+        + "".join(
+            _cell(value, lang if name in text else None) for name, value in zip(frame.columns, values, strict=True)
+        )
         + "</tr>"
         for index, values in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
     )
@@ -72,9 +90,10 @@ def _text_element(tag: str, attributes: str, text: str) -> str:
     return f"<{tag}{attributes}{style}>{escape_html(text)}</{tag}>"
 
 
-def _cell(value: object, bashkir: bool) -> str:
-    if isinstance(value, str) and bashkir:
-        return f'<td lang="ba" style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
+def _cell(value: object, lang: str | None) -> str:
+    """A cell; ``lang`` is the attribute of text of a language, None of anything else."""
+    if isinstance(value, str) and lang is not None:
+        return f'<td{lang} style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
     text = isinstance(value, str) and value[:1] not in _NUMBER_STARTS
     style = "text-align:left;overflow-wrap:anywhere" if text else "text-align:right;white-space:nowrap"
     return f'<td style="{style}">{escape_html(_shown(value))}</td>'

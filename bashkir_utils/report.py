@@ -27,7 +27,7 @@ from .evaluation import UNITS, Interval
 from .exceptions import DivergenceError, RunError
 from .failures import Failure, divergence
 from .language import chosen_prompts
-from .markup import escape_html, escape_markdown, html_table
+from .markup import escape_html, escape_markdown, html_table, lang_attribute
 from .runs import Evaluation, Run, generations
 from .study import GenerationSpec, RunSpec, Specification, Study
 from .workspace import Workspace, disk_errors, fingerprint, write_json
@@ -716,15 +716,19 @@ def _span(values: Iterable[int]) -> str:
 # -------------------------------------------------------------------------------------------------------- continuations
 
 
-def continuations_html(table: pd.DataFrame) -> str:
-    """One table for each prompt, all models' continuations under each other; all but the first are folded."""
+def continuations_html(table: pd.DataFrame, language: str | None = "ba") -> str:
+    """One table for each prompt, all models' continuations under each other; all but the first are folded.
+
+    ``language`` is the prompts', for the page (ISO 639-1).
+    """
     blocks: list[str] = []
     for prompt, rows in table.groupby("prompt", sort=False):
         caption = f"{rows['kind'].iloc[0]}: “{rows['gloss'].iloc[0]}”"
-        shown = html_table(rows.set_index("model")[["continuation"]], caption, bashkir=["continuation"])
+        shown = html_table(rows.set_index("model")[["continuation"]], caption, text=["continuation"], language=language)
         state = "" if blocks else " open"
-        summary = f'<summary lang="ba" style="overflow-wrap:anywhere">{escape_html(str(prompt))} …</summary>'
-        blocks.append(f"<details{state}>{summary}{shown}</details>")
+        style = f'{lang_attribute(language)} style="overflow-wrap:anywhere"'
+        head = f"<summary{style}>{escape_html(str(prompt))} …</summary>"
+        blocks.append(f"<details{state}>{head}{shown}</details>")
     return "\n".join(blocks)
 
 

@@ -377,7 +377,10 @@ def generations(run: Run, spec: GenerationSpec, workspace: Workspace) -> pd.Data
         rows.merge(about, on="prompt", how="left").to_parquet(temporary / "continuations.parquet", index=False)
 
     _once(folder, run, workspace, write)
-    return pd.read_parquet(folder / "continuations.parquet")
+    rows = pd.read_parquet(folder / "continuations.parquet")
+    # what was written before a cut letter was excused is counted anew
+    counts = [generation.count_broken(str(row.continuation), ended=bool(row.ended)) for row in rows.itertuples()]
+    return rows.assign(broken_characters=counts)
 
 
 def has_generations(run: Run, spec: GenerationSpec) -> bool:

@@ -21,7 +21,21 @@ from bashkir_utils.report import load_recorded
 from bashkir_utils.runs import evaluate, load_run
 from bashkir_utils.workspace import Workspace
 
-VERBS = ("build", "run", "sweep", "train", "evaluate", "corpus", "runs", "export", "record", "reread", "causes", "plan")
+VERBS = (
+    "build",
+    "run",
+    "sweep",
+    "train",
+    "evaluate",
+    "corpus",
+    "runs",
+    "export",
+    "record",
+    "reread",
+    "throughput",
+    "causes",
+    "plan",
+)
 RUSSIAN = "Сегодня мы ходили в лес за ягодами и вернулись домой только поздно вечером, уставшие и довольные. " * 4
 
 
@@ -231,6 +245,17 @@ def test_token_counts_are_recorded_for_the_rereading(bashkir, tmp_path, monkeypa
     (found,) = load_lengths(tmp_path / "recorded" / "rereading")
     assert found.about.generated
     assert f"{found.table['document'].nunique()} documents measured" in out
+
+
+def test_throughput_is_recorded(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils.throughput import load_throughput
+
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    code, out, _ = bashkir("throughput", "-p", profile(tmp_path), "--new-tokens", "2", "--rounds", "1")
+    assert code == 0
+    assert "times as fast" in out
+    found = load_throughput(tmp_path / "recorded")
+    assert (found.new_tokens, len(found.rounds)) == (2, 1)
 
 
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):

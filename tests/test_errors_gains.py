@@ -123,3 +123,10 @@ def test_findings_count_what_was_won_and_escape_names(scores, pair):
     hostile = gains.gain_findings(found, renamed, "a*b", "two")
     assert "<b>" not in hostile
     assert "a\\*b" in hostile
+
+
+def test_a_single_way_has_nothing_to_be_compared_with():
+    scored = object()
+    assert gains.best_two({"full": scored, "lora": scored, "qlora": scored}) == ("full", "lora")
+    assert gains.best_two({"full": scored}) is None
+    assert gains.best_two({}) is None

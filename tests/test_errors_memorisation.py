@@ -123,3 +123,17 @@ def test_the_nearest_document_is_shown_escaped_and_marked():
     assert [mark.text for mark in page.find_all("mark")][:2] == ["алай сана менән тауҙан шыуа, ә "] * 2
     assert "d0, a|b<i>" in page.text
     assert mem.nearest_html(table, models=["b"]).count("<tr>") == 2
+    assert page.find(lang=True) is None
+
+
+def test_text_and_origin_stand_apart_and_say_their_language():
+    """Letters that run from the right must not turn what stands beside them; ``bdi`` holds them."""
+    table = mem.memorised(continuations(), INDEX).assign(document="סמן", source="שלום")
+    page = BeautifulSoup(mem.nearest_html(table, language='tt"><b>'), "html.parser")
+    assert page.find("b") is None
+    for row in page.find("tbody").find_all("tr"):
+        wrote, found, origin = row.find_all("bdi")
+        assert [each.get("lang") for each in (wrote, found, origin)] == ['tt"><b>', 'tt"><b>', None]
+        assert wrote.parent.name == found.parent.name == "td"
+        assert origin.text.startswith("סמן, שלום; ")
+        assert origin.parent.text == f"({origin.text})"

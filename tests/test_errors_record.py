@@ -9,10 +9,13 @@ from made_results import made
 
 from bashkir_utils import corpus as corpora
 from bashkir_utils import errors_record, errors_report, report
+from bashkir_utils.errors import places, scored_text
 from bashkir_utils.errors_record import CONTINUATIONS_FILE, PLACES_FILE, ErrorRecord, load_errors, write_errors
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.runs import evaluate, obtain
 from bashkir_utils.study import Study
+
+from conftest import TextCorpus
 
 MEASURED = {
     "in_language",
@@ -60,6 +63,22 @@ def test_every_continuation_has_its_measures_and_no_text(measured):
     assert set(table["run_id"]) == {row.run_id for row in measured.report.rows}
     assert measured.decodings == ("nucleus",)
     assert len(measured.drawn_by("nucleus")) == len(table)
+
+
+def test_parts_of_a_word_with_a_hyphen_are_counted_in_the_training_text():
+    train, test = ("Ағай-эне килде. " * 20, "Эне китте."), ("Ағай-эне ҡайтты.", "Ағай ҡайтты.")
+    corpus = TextCorpus(train, (), test)
+    documents = corpus.split("test")
+    text = scored_text.read_documents(documents[["id", "source"]], documents)
+    by_name = {kind.name: kind for kind in errors_record.place_kinds(text, corpus)}
+    frequency = by_name[places.FREQUENCY]
+    groups = [frequency.groups[code] for code in frequency.codes]
+    seen = next(name for name in frequency.groups if name.startswith("10"))
+    assert groups[0] == seen, "ағай-эне is as frequent as ағай, the rarer of its parts"
+    assert groups[len(test[0])] == seen, "and ағай alone was never seen alone"
+    assert "part of speech" in by_name
+    other = TextCorpus(train, (), test, language="tt")
+    assert "part of speech" not in {kind.name for kind in errors_record.place_kinds(text, other)}
 
 
 def test_loss_by_place_sums_to_the_whole(measured):

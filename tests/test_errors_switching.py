@@ -77,12 +77,14 @@ def test_first_switch_by_hand():
     assert first_switch(["ru", "ba"], "ba") is None
 
 
-@given(names, names)
-def test_what_comes_after_a_switch_does_not_change_it(before, after):
-    switch = first_switch(before, "ba") if len(before) >= RUN else None
-    if switch:
-        assert first_switch(before + after, "ba") == switch
-        assert before[switch.place : switch.place + RUN] == [switch.into] * RUN
+@given(names, st.sampled_from([name for name in CLASSES if name != "ba"]), names)
+def test_what_comes_after_a_switch_does_not_change_it(before, into, after):
+    switched = [*before, *[into] * RUN]
+    switch = first_switch(switched, "ba")
+    assert switch is not None
+    assert switch.place <= len(before)
+    assert switched[switch.place : switch.place + RUN] == [switch.into] * RUN
+    assert first_switch(switched + after, "ba") == switch
 
 
 @given(names)

@@ -113,7 +113,11 @@ def test_shares_by_model_counted_by_hand():
     assert found.loc[("b", wf.WRONG), "high"] == pytest.approx(2 / 3)
     kinds = wf.kind_shares(judged).set_index(["model", "kind"])
     assert kinds.loc[("b", FRONT_BACK), "share"] == 0.5
-    summary = wf.well_formed_table(judged)
+    summary = wf.well_formed_table(judged, ["b", "b", "silent", "a"])
+    assert summary.index.tolist() == ["b", "silent", "a"]
+    assert summary.index.name == "model"
+    assert summary.loc["silent", "words"] == 0
+    assert summary.loc["silent"].drop("words").isna().all()
     assert summary.loc["b", ["words", "well_formed", "wrong_suffix", "mixed_vowels"]].tolist() == [4, 0.5, 0.5, 0.5]
     assert wf.examples(judged).to_dict("records") == [
         {"model": "b", "class": wf.WRONG, "words": "китаптәр (→ китаптар)"}

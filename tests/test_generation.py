@@ -1,13 +1,15 @@
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from bashkir_utils import generation
 from bashkir_utils.adapt import adapt
 from bashkir_utils.exceptions import DivergenceError, ModelError
-from bashkir_utils.generation import COLUMNS, generate, throughput
+from bashkir_utils.generation import COLUMNS, count_broken, generate, throughput
 from bashkir_utils.models import byte_tokenizer, load_model, load_tokenizer
 from bashkir_utils.packing import boundaries, encode
 from bashkir_utils.study import Decoding, GenerationSpec, MethodSpec, ModelSpec
@@ -122,10 +124,10 @@ def test_throughput_counts_the_tokens_that_were_asked_for(workspace, monkeypatch
 
     monkeypatch.setattr(generation, "_continue", follow)
     table = throughput(model, tokenizer, PROMPTS, 5, (1, 3))
-    assert sizes == [1, 1, 1, 3] * 3, "sizes take turns"
+    assert sizes == [1, 3] + [1, 1, 1, 3] * 3, "each size warms up outside the clock, then they take turns"
     # seconds for 15 tokens: 4, 6, 2 one by one, and 1, 2, 1 at once
     assert table["tokens_per_second"].tolist() == [15 / 4, 15]
-    assert table["speedup"].tolist() == [1, 3]
+    assert table["speedup"].tolist() == [1, 4]
 
 
 def test_nothing_is_left_changed(workspace):
@@ -187,11 +189,22 @@ def _byte_signs():
     return [bytes_to_unicode()[b] for b in range(256)]
 
 
-def test_half_a_letter_at_the_end_is_shown_and_counted():
-    model = _Scripted(ids_of("ҡа".encode() + "ҡ".encode()[:1]))
-    row = generate(model, byte_tokenizer(), ["Ба"], GREEDY).iloc[0]
-    assert row["continuation"] == "ҡа\ufffd"
-    assert (row["broken_characters"], row["new_tokens"], row["ended"]) == (1, 5, False)
+@pytest.mark.parametrize("sign", ["ҡ", "₽", "😀"])
+def test_half_a_letter_is_shown_and_counted_unless_the_greatest_length_cut_it(sign):
+    tokenizer, half = byte_tokenizer(), sign.encode()[:-1]
+    cut = generate(_Scripted(ids_of("ҡа".encode() + half)), tokenizer, ["Ба"], GREEDY).iloc[0]
+    assert cut["continuation"] == "ҡа\ufffd"
+    assert (cut["broken_characters"], cut["new_tokens"], cut["ended"]) == (0, 4 + len(half), False)
+    new = [*ids_of("ҡа".encode() + half), tokenizer.eos_token_id]
+    ended = generate(_Scripted(new), tokenizer, ["Ба"], GREEDY).iloc[0]
+    assert (ended["continuation"], ended["broken_characters"], ended["ended"]) == ("ҡа\ufffd", 1, True)
+
+
+@given(st.text(alphabet="абҡәө ₽😀", max_size=20), st.integers(0, 80))
+def test_intact_text_cut_at_any_byte_has_no_broken_character(text, end):
+    shown = text.encode()[:end].decode(errors="replace")
+    assert count_broken(shown, ended=False) == 0
+    assert count_broken(f"\ufffd {shown}", ended=False) == 1
 
 
 def test_text_after_the_end_token_is_dropped():

@@ -7,7 +7,11 @@ prompts, outputs, words and names through everything that shows them.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,7 @@ import nbformat
 import pytest
 import yaml
 from browser import executable, watched
+from playwright.sync_api import expect
 
 from bashkir_utils import book
 from bashkir_utils.language import generate_documents
@@ -31,7 +36,8 @@ FRAGMENTS = (
     "\n```{raw} html\n<script>window.hacked=1</script>\n```\n",
     "\x1b[31mҡыҙыл\x1b[0m\x1b]0;title\x07",
     "\u202eтерс\u202c \u2067изоляция\u2066",
-    "\x00\x01\x7f\ufeff",
+    "\x00\x01\x7f\ufeff\u034f\u115f\u2800\u3164\ufe0f",
+    r"$\notacommand{ $ \(x\) \[y\] $_{^}$",
     "https://example.org <https://example.org> &lt;b&gt; |a|b|",
     "башҡорттар" * 10_000,
 )
@@ -61,16 +67,23 @@ from types import SimpleNamespace
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 from bashkir_utils import errors, rating, report, tokenization
+from bashkir_utils.errors import memorisation, wellformed
 from bashkir_utils.errors.agreement import choices_html, correlation_findings
+from bashkir_utils.errors.wellformed import Vocabulary
 from bashkir_utils.markup import escape_markdown, html_table
+from bashkir_utils.plots import agreement as agreement_plots
 from bashkir_utils.plots import corpus as corpus_plots
+from bashkir_utils.plots import places as place_plots
+from bashkir_utils.plots import rating as rating_plots
 from bashkir_utils.plots import results as result_plots
+from bashkir_utils.plots import switching as switching_plots
 from bashkir_utils.plots import tokenization as token_plots
+from bashkir_utils.plots import wellformed as word_plots
 
 bad = FRAGMENTS
 display(Markdown("\\n\\n".join(f"**{escape_markdown(each)}:** the text after it" for each in bad)))
 frame = pd.DataFrame({each: bad for each in bad[:3]}, index=pd.Index(bad, name=bad[0]))
-display(HTML(html_table(frame, bad[0], bashkir=[bad[1]])))
+display(HTML(html_table(frame, bad[0], text=[bad[1]], language="ba")))
 rows = [{"prompt": p, "kind": p, "gloss": p, "model": m, "continuation": m, "sample": 0} for p in bad for m in bad]
 written = pd.DataFrame(rows)
 display(HTML(report.continuations_html(written)))
@@ -82,8 +95,8 @@ words = pd.DataFrame({"document": 0, "word": [*bad, *bad], "nll": 5.0, "bytes": 
 scored = SimpleNamespace(documents=documents, words=words)
 texts = pd.DataFrame({"id": bad, "text": bad})
 worst = report.with_excerpts(errors.worst_documents(scored), texts)
-display(HTML(html_table(worst, bad[2], bashkir=["excerpt"])))
-display(HTML(html_table(errors.worst_words(scored).set_index("word"), bad[3], bashkir=["word"])))
+display(HTML(html_table(worst, bad[2], text=["excerpt"], language="ba")))
+display(HTML(html_table(errors.worst_words(scored).set_index("word"), bad[3], text=["word"], language="ba")))
 loaded = [tokenization.load_tokenizer("gpt2")]
 short = " ".join(each[:300] for each in bad)
 display(HTML(tokenization.split_table_html(loaded, short)))
@@ -95,14 +108,37 @@ several = [list(bad)] * len(bad)
 choice = {"choose": bad, "value": 1.0, "not_worse": several, "worse": several, "worst": bad, "worst_value": 0.0}
 choice |= {"units": 9, "left_out": several}
 display(HTML(choices_html(pd.DataFrame(choice, index=pd.Index(bad, name="wish")), bad[3])))
+heading = bad[9]
+judged = wellformed.judge_words(written.assign(ended=True), Vocabulary({}))
+display(HTML(html_table(wellformed.examples(judged).set_index("model"), heading, text=["words"], language=bad[1])))
+index = memorisation.index_documents(pd.DataFrame({"id": bad, "source": bad, "text": bad}))
+drawn = written.head(3 * len(bad)).assign(ended=True)
+copied = memorisation.memorised(drawn.assign(continuation=drawn["continuation"].str[:300]), index)
+display(HTML(memorisation.nearest_html(copied, language=bad[1])))
+display(word_plots.class_bars(wellformed.class_shares(judged), heading))
+dots = wellformed.well_formed_table(judged, bad)
+shown = {"well_formed": "well formed", "mixed_vowels": "mixed", "broken_letters": "broken"}
+display(word_plots.share_dots(dots, shown, heading))
+display(word_plots.copies(memorisation.memorisation_table(copied), heading))
+summary = errors.summarise_continuations(drawn.assign(new_tokens=1, broken_characters=0))
+display(result_plots.repetition_bars(summary, heading))
+curve = pd.DataFrame({"model": [*bad, "whose"], "word": 1, "surviving": 0.5, "low": 0.4, "high": 0.6, "followed": 9})
+display(switching_plots.survival_curves(curve, dict.fromkeys(bad, "full"), heading, heading))
+display(agreement_plots.correlations({heading: means, bad[0]: means}, {bad[0]: heading}, heading))
+places = {"model": bad[:8], "kind": heading, "group": bad[:8]}
+lost = pd.DataFrame({**places, "bits_per_byte": 1.0, "low": 0.5, "high": 2.0})
+display(place_plots.loss_by_place(lost, heading, confidence=0.95))
+gained = lost.assign(difference=1.0, gains=bad[:8])
+display(place_plots.gains(gained, heading, bad[0], heading))
 columns = {f"{name}{end}": 0.5 for name in rating.QUESTIONS for end in ("", "_low", "_high")}
 display(HTML(rating.summary_html(pd.DataFrame({**columns, "texts": 1, "ratings": 1}, index=list(bad)), bad[0])))
+display(rating_plots.means(pd.DataFrame(columns, index=list(bad)), heading))
 Markdown("The last line.")
 """
 SETTLED = "async () => { await window.MathJax?.startup?.promise; }"
 """Formulas are set, if the page has any."""
 MEASURES = """() => {
-  const INVISIBLE = /[\\u0000\\u001b\\u007f\\u202a-\\u202e\\u2066-\\u2069\\ufeff]/;
+  const INVISIBLE = /[\\u0000\\u001b\\u007f\\u034f\\u115f\\u2800\\u3164\\u202a-\\u202e\\u2066-\\u2069\\ufe0f\\ufeff]/;
   const article = document.querySelector("article");
   const outputs = [...document.querySelectorAll("div.cell_output")];
   const inside = (what) => outputs.flatMap((output) => [...output.querySelectorAll(what)]);
@@ -171,6 +207,8 @@ def project(folder: Path) -> Path:
 @dataclass(frozen=True)
 class Pages:
     folder: Path
+    executed: Path
+    """The notebooks, run."""
 
     def address(self, name: str) -> str:
         return (self.folder / "notebooks" / f"{name}.html").as_uri()
@@ -187,7 +225,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     index = book.build(
         str(profile), str(corpus(folder)), Workspace(folder / "home"), project=project(folder / "project")
     )
-    return Pages(index.parent)
+    return Pages(index.parent, index.parents[2] / "notebooks")
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +270,92 @@ def test_fragments_are_shown_and_not_removed(pages, browser):
     assert "⟨U+001B⟩[31mҡыҙыл" in text
     assert "⟨U+202E⟩терс" in text
     assert "The last line." in text
+
+
+# ----------------------------------------------------------------------------------------------------------- JupyterLab
+
+LAB_SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none", "maxNumberOutputs": 10_000},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+"""Every cell and output in the page at once, and nothing asked of other machines."""
+OPENED = (OWN, "06_errors")
+PATIENCE = 300_000
+"""Milliseconds that Lab may take to open a notebook on a busy machine."""
+# formulas are not counted: Lab sets what looks like one in Markdown, escaped or not, which runs nothing
+LAB_MEASURES = """() => {
+  const INVISIBLE = /[\\u0000\\u001b\\u007f\\u034f\\u115f\\u2800\\u3164\\u202a-\\u202e\\u2066-\\u2069\\ufe0f\\ufeff]/;
+  const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
+  const inside = (what) => outputs.flatMap((output) => [...output.querySelectorAll(what)]);
+  return {
+    foreign: inside("script, a[href], iframe, object, embed, form, textarea").map((e) => e.outerHTML),
+    pictures: inside("img").map((image) => image.src).filter((src) => !src.startsWith("data:image/png;base64,")),
+    invisible: outputs.flatMap((each) => [...each.textContent]).filter((sign) => INVISIBLE.test(sign)).length,
+    turned: inside("*").filter((node) => getComputedStyle(node).direction !== "ltr").length,
+  };
+}"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    folder: Path
+    address: str
+    token: str
+
+    def outputs(self, name: str) -> int:
+        """How many outputs the notebook holds."""
+        notebook = nbformat.read(self.folder / f"{name}.ipynb", as_version=4)
+        return sum(len(cell.get("outputs", [])) for cell in notebook.cells)
+
+    def notebook(self, name: str) -> str:
+        return f"{self.address}lab/tree/{name}.ipynb?token={self.token}"
+
+
+@pytest.fixture(scope="module")
+def lab(pages, tmp_path_factory) -> Iterator[Lab]:
+    """JupyterLab on the executed notebooks, which it trusts as if they had been run there: it cleans nothing."""
+    home = tmp_path_factory.mktemp("lab")
+    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
+    for name, content in LAB_SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content))
+    # copies, since Lab saves what it opens
+    copies = [shutil.copy(pages.executed / f"{name}.ipynb", home) for name in OPENED]
+    subprocess.run([sys.executable, "-m", "nbformat.sign", *map(str, copies)], env=environment, check=True)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(
+            [*command, "--ServerApp.port=0", f"--ServerApp.root_dir={home}"],
+            env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        found = serving(server, home / "runtime")
+        yield Lab(home, found["url"], found["token"])
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def serving(server: subprocess.Popen, folder: Path) -> dict[str, str]:
+    """What the server writes down of itself once it listens."""
+    path = folder / f"jpserver-{server.pid}.json"
+    while not path.is_file():
+        assert server.poll() is None, "JupyterLab did not start"
+        time.sleep(0.1)
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_notebook_in_jupyterlab_stays_as_it_is(lab, browser, name):
+    with watched(browser) as found:
+        page = found.page
+        page.set_default_timeout(PATIENCE)
+        page.goto(lab.notebook(name))
+        expect(page.locator(".jp-OutputArea-output")).to_have_count(lab.outputs(name), timeout=PATIENCE)
+        page.evaluate(SETTLED)
+        measured = page.evaluate(LAB_MEASURES)
+        assert measured == {"foreign": [], "pictures": [], "invisible": 0, "turned": 0}
+        assert (found.foreign, found.dialogs) == ([], [])
+        assert page.evaluate("window.hacked") is None

@@ -2,6 +2,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -35,7 +36,7 @@ def parsed(page):
 
 def test_a_hostile_text_stays_text_in_a_table():
     frame = pd.DataFrame({HOSTILE: [HOSTILE]}, index=[HOSTILE])
-    page = html_table(frame, HOSTILE, bashkir=[HOSTILE])
+    page = html_table(frame, HOSTILE, text=[HOSTILE], language='"><script>')
     reader = parsed(page)
     assert reader.tags == ["table", "caption", "thead", "tr", "th", "th", "tbody", "tr", "th", "td"]
     assert "\x1b" not in page
@@ -43,6 +44,17 @@ def test_a_hostile_text_stays_text_in_a_table():
     assert len(page) < 20_000
     assert "<script>alert(1)</script>" in "".join(reader.text), "it is shown as it is, not removed"
     assert "tex2jax_ignore mathjax_ignore" in page
+
+
+def test_nothing_that_no_font_draws_is_left():
+    """Against the tables of Unicode that the package ``regex`` brings."""
+    ignorable = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Zl}\p{Zp}\u2800]")
+    every = [chr(code) for code in range(0x110000)]
+    hidden = [sign for sign in every if ignorable.match(sign) and sign != "\n"]
+    assert len(hidden) > 4000
+    assert [sign for sign in hidden if sign in visible_text(sign)] == []
+    assert visible_text("а\u115fб\u3164в\u2800г\ufe0fд\u034f") == "а⟨U+115F⟩б⟨U+3164⟩в⟨U+2800⟩г⟨U+FE0F⟩д⟨U+034F⟩"
+    assert visible_text("и\u0306 👍 ҡ") == "и\u0306 👍 ҡ", "marks that change a letter are seen"
 
 
 def test_half_a_surrogate_pair_can_be_written():
@@ -106,8 +118,10 @@ def test_cells_are_readable(value, shown):
 
 def test_headings_have_a_scope_and_bashkir_its_language():
     frame = pd.DataFrame({"count": [3]}, index=pd.Index(["ҡала"], name="word"))
-    page = html_table(frame, "Words", bashkir=["word"])
+    page = html_table(frame, "Words", text=["word"], language="ba")
     assert '<th scope="row" lang="ba">ҡала</th>' in page
+    assert ' lang="tt"' in html_table(frame, "Words", text=["word"], language="tt")
+    assert "lang=" not in html_table(frame, "Words", text=["word"], language=None)
     assert '<th scope="col">count</th>' in page
     assert page.startswith('<table class="bashkir-table')
 

@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 from bashkir_utils.errors.identifier import CLASSES
 from bashkir_utils.plots import switching
-from bashkir_utils.plots.style import METHOD_COLOURS
+from bashkir_utils.plots.style import METHOD_COLOURS, plain
 
 CURVES = pd.DataFrame(
     [
@@ -75,3 +75,11 @@ def test_reliability_draws_intervals_beside_the_line(tmp_path):
     assert axes.containers[0].lines[0].get_xydata().tolist() == [[0.6, 0.5], [1.0, 1.0]]
     low, high = axes.get_xlim()
     assert (low, high) == (pytest.approx(0.35), pytest.approx(1.02))
+
+
+def test_names_of_unknown_origin_are_no_formulas():
+    bad = "$\\bad{ $\x1b"
+    curves = CURVES.assign(model=CURVES["model"].replace("people", bad))
+    figure = switching.survival_curves(curves, KINDS, bad, bad)
+    figure.canvas.draw()
+    assert figure.axes[0].lines[-1].get_label() == plain(bad)

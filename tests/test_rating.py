@@ -400,3 +400,21 @@ def test_simulated_raters_say_what_they_are_and_the_same_for_the_same_seed():
     assert all(rater.startswith("simulated") for rater in found.raters)
     assert len(found.table) == 3 * 8
     assert set(summarise_ratings(found.table).index) == {"full", "lora"}
+
+
+def test_simulated_ratings_do_not_depend_on_the_names_that_a_kit_gives():
+    """Two kits of the same texts: the same means, the same agreement, the same intervals."""
+    found = []
+    for _ in range(3):
+        kit = kit_of(texts(prompts=8))
+        simulated = join(kit.key, simulated_exports(kit.key)).table
+        found.append((summarise_ratings(simulated, samples=50), agreement(simulated, samples=20)))
+    for means, alphas in found[1:]:
+        pd.testing.assert_frame_equal(means, found[0][0])
+        pd.testing.assert_frame_equal(alphas, found[0][1])
+    assert found[0][1]["alpha"].notna().all()
+
+
+def test_ways_stand_in_the_order_of_their_names():
+    rows = [("a", str(i), way, "p", "bashkir", 1, 5) for i, way in enumerate(("lora", "full", "a way"))]
+    assert summarise_ratings(table(rows), samples=5).index.tolist() == ["a way", "full", "lora"]

@@ -181,6 +181,26 @@ def test_download_goes_on_elsewhere_and_the_later_answer_stays(browser, kit, tmp
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [(r"\ud800 Гөл\n  нара\t", "\ufffd Гөл нара"), (r"Гөлнара\udfff", "Гөлнара\ufffd"), (r"  и\u0306  ", "й")],
+)
+def test_a_name_in_a_file_is_made_as_fit_as_one_that_is_typed(browser, kit, tmp_path, name, shown):
+    with watched(browser) as found:
+        found.page.goto((kit / PAGE_FILE).as_uri())
+        start(found.page, "x")
+        rate(found.page, "Bashkir", 5, 5)
+        path = download(found.page, tmp_path / "first.json")
+    hostile = tmp_path / "hostile.json"
+    hostile.write_text(path.read_text(encoding="utf-8").replace('"rater": "x"', f'"rater": "{name}"'), encoding="utf-8")
+    with watched(browser) as found:
+        found.page.goto((kit / PAGE_FILE).as_uri())
+        found.page.get_by_label("Go on from ratings").set_input_files(hostile)
+        again = read_ratings(kit / KEY_FILE, [download(found.page, tmp_path / "again.json")])
+        found.assert_quiet()
+    assert again.raters == (shown,)
+
+
+@pytest.mark.parametrize(
     "content",
     ["", "{", "null", '{"form": "other"}', '{"form": "bashkir-rating", "version": 1, "kit": "feed", "rater": "x"}'],
 )

@@ -263,6 +263,9 @@ def test_continuations_are_kept(ask, text_corpus, workspace, monkeypatch):
     assert {"prompt", "continuation", "kind", "gloss"} <= set(first.columns)
     monkeypatch.setattr(runs.generation, "generate", lambda *_: pytest.fail("generated twice"))
     pd.testing.assert_frame_equal(runs.generations(run, spec, workspace), first)
+    (stored,) = (run.folder / "generation").glob("*/continuations.parquet")
+    pd.read_parquet(stored).assign(continuation="ҡар\ufffd", ended=False, broken_characters=9).to_parquet(stored)
+    assert set(runs.generations(run, spec, workspace)["broken_characters"]) == {0}, "counted anew when read"
 
 
 def test_a_profile_may_give_its_own_prompts(ask, text_corpus, workspace, tmp_path):

@@ -53,7 +53,7 @@ def samples_table(corpus: Corpus, *, count: int = 3) -> str:
     first = corpus.split("train").head(count)
     shown = pd.DataFrame({"source": first["source"], "text": first["text"].str.slice(0, SAMPLE_CHARACTERS)})
     shown.index = pd.Index(first["id"], name="document")
-    return html_table(shown, "Beginnings of three documents", bashkir=["text"])
+    return html_table(shown, "Beginnings of three documents", text=["text"], language=corpus.language)
 
 
 def duplicates(corpus: Corpus) -> str:

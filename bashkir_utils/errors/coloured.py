@@ -16,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..exceptions import RunError
-from ..markup import EXCERPT, escape_html, visible_text
+from ..markup import EXCERPT, escape_html, lang_attribute, visible_text
 from .scored_text import ReadText
 
 LOSS_EDGES = (4, 8, 16, 32)
@@ -140,8 +140,7 @@ def _passage(text: ReadText, document: int, characters: int, language: str | Non
         for unit, start, inner, end in spans
     )
     cut = len(units) and units["end"].iloc[-1] < text.begins[document + 1]
-    lang = f' lang="{html.escape(language)}"' if language else ""
-    return f"<p{lang}>{words}{' …' if cut else ''}</p>"
+    return f"<p{lang_attribute(language)}>{words}{' …' if cut else ''}</p>"
 
 
 def _word(written: str, inner: int, limit: int, mark: _Mark) -> str:

@@ -6,7 +6,7 @@ Holm's correction. So the largest gains of a table are no selection of lucky one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,12 @@ from .scored_text import ReadText, TokenScored, UnitKind, unit_bits
 MIN_COUNT, MIN_DOCUMENTS, FAMILY = 5, 6, 60
 OPEN = "open"
 _DIGITS = 9
+
+
+def best_two(ways: Mapping[str, TokenScored]) -> tuple[str, str] | None:
+    """Names of the first two of ``places.best_of_each``, to be compared; None where there are fewer."""
+    names = list(ways)[:2]
+    return (names[0], names[1]) if len(names) == 2 else None
 
 
 def place_gains(  # noqa: PLR0913

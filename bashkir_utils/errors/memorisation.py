@@ -21,7 +21,7 @@ import pandas as pd
 from pydivsufsort import divsufsort, sa_search
 
 from ..exceptions import CorpusError
-from ..markup import escape_html
+from ..markup import escape_html, lang_attribute
 from .shares import mean_interval
 
 MAX_CHARACTERS = 20_000_000
@@ -242,17 +242,25 @@ def memorisation_table(memorised: pd.DataFrame, confidence: float = 0.95) -> pd.
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def nearest_html(memorised: pd.DataFrame, models: Sequence[str] | None = None, count: int = 1) -> str:
+def nearest_html(
+    memorised: pd.DataFrame, models: Sequence[str] | None = None, count: int = 1, *, language: str | None = None
+) -> str:
     """The continuations with the longest copied runs of each model, beside the training document that has the run.
 
     Both are escaped and have the copied part marked.
+
+    Args:
+        memorised: of :func:`memorised`.
+        models: those that are shown; None shows all.
+        count: continuations of each.
+        language: ISO 639-1 of the text, for the page.
     """
     blocks = []
     for model, own in memorised.groupby("model", sort=False):
         if models is not None and model not in models:
             continue
         kept = own[own["run"] != ""].nlargest(count, "longest_characters")
-        blocks += [_pair(str(model), row) for row in kept.to_dict("records")]
+        blocks += [_pair(str(model), row, language) for row in kept.to_dict("records")]
     head = "".join(f'<th scope="col">{name}</th>' for name in ("model", "it wrote", "a training document has"))
     return (
         '<table class="bashkir-table tex2jax_ignore mathjax_ignore"><caption>The longest copied runs</caption>'
@@ -260,15 +268,16 @@ def nearest_html(memorised: pd.DataFrame, models: Sequence[str] | None = None, c
     )
 
 
-def _pair(model: str, row: dict[Any, Any]) -> str:
+def _pair(model: str, row: dict[Any, Any], language: str | None) -> str:
     before, run, after = " ".join(row["continuation"].split()).partition(row["run"])
     prompt = f"<em>{escape_html(str(row['prompt'])[-CONTEXT:])}</em>"
     wrote = f"{prompt} {_with_mark(before[-CONTEXT:], run, after[:CONTEXT])}"
     origin = f"{row['document']}, {row['source']}; {row['longest_characters']} characters"
-    cell = '<td lang="ba" style="text-align:left;overflow-wrap:anywhere">'
+    cell = '<td style="text-align:left;overflow-wrap:anywhere">'
+    text = f"<bdi{lang_attribute(language)}>"
     return (
-        f'<tr><th scope="row">{escape_html(model)}</th>{cell}{wrote}</td>'
-        f"{cell}{row['found']} <small>({escape_html(origin)})</small></td></tr>"
+        f'<tr><th scope="row">{escape_html(model)}</th>{cell}{text}{wrote}</bdi></td>'
+        f"{cell}{text}{row['found']}</bdi> <small>(<bdi>{escape_html(origin)}</bdi>)</small></td></tr>"
     )
 
 

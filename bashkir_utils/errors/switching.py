@@ -3,7 +3,7 @@
 A window of ``WINDOW`` words slides over a text, and the calibrated identifier gives each window a probability for each
 language. A word takes the language of the surest window that it is in: where two languages meet, the windows that hold
 only one of them are the sure ones, so the border stays where it is. A switch is ``RUN`` words in a row in one other
-language, which one window alone cannot make: it takes two in a row that agree.
+language, which one window alone cannot make: it takes two windows that agree.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .shares import mean_interval
 WINDOW = 5
 """Words. Longer windows are surer, shorter ones see where the switch falls; see ``calibration.accuracy_by_length``."""
 RUN = WINDOW + 1
+"""Words in a row in one other language that make a switch: one more than a window holds."""
 LONGEST_WORD = 100
 """Letters read of a word, so that one endless word does not hide its neighbours."""
 DRAWS = 1000

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -193,11 +193,18 @@ def kind_shares(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     return shares(words, "kind", KINDS, confidence)
 
 
-def well_formed_table(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+def well_formed_table(words: pd.DataFrame, models: Iterable[str], confidence: float = 0.95) -> pd.DataFrame:
     """By model: words, and the shares that matter most, with intervals.
 
-    Columns: words; for each of well_formed (the classes of ``WELL_FORMED``), wrong_suffix, invented_stem,
-    broken_letters and mixed_vowels the share and, with ``_low`` and ``_high``, the ends of its interval.
+    Args:
+        words: of :func:`judge_words`.
+        models: every model that was asked, once or more often; one that wrote no word has 0 words and NaN.
+        confidence: of each interval.
+
+    Returns:
+        one row a model, in the order of ``models``. Columns: words; for each of well_formed (the classes of
+        ``WELL_FORMED``), wrong_suffix, invented_stem, broken_letters and mixed_vowels the share and, with ``_low`` and
+        ``_high``, the ends of its interval.
     """
     marks = {
         "well_formed": words["class"].isin(WELL_FORMED),
@@ -210,8 +217,9 @@ def well_formed_table(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     for name, mark in marks.items():
         found = shares(words.assign(mark=mark.astype(bool)), "mark", (True,), confidence).set_index("model")
         columns.append(found[["share", "low", "high"]].set_axis([name, f"{name}_low", f"{name}_high"], axis=1))
+    asked = pd.Index(dict.fromkeys(models), name="model")
     counts = words.groupby("model", sort=False).size().rename("words")
-    return pd.concat([counts, *columns], axis=1)
+    return pd.concat([counts.reindex(asked, fill_value=0), *(each.reindex(asked) for each in columns)], axis=1)
 
 
 def examples(words: pd.DataFrame, names: Sequence[str] = (WRONG, INVENTED, UNREAD), count: int = 5) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import OKABE_ITO, new_figure, styled
+from .style import LABEL_CHARACTERS, OKABE_ITO, new_figure, plain, styled
 
 
 def correlations(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], title: str) -> Figure:
@@ -28,7 +28,9 @@ def correlations(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], t
             value = table["correlation"].to_numpy()
             reach = np.nan_to_num(np.vstack([value - table["low"], table["high"] - value]).astype(float))
             axes.errorbar(value, places, xerr=reach.clip(min=0), fmt="o", color=OKABE_ITO[0], capsize=3)
-            axes.set_yticks(places, [names.get(str(name), str(name)) for name in table.index])
-            axes.set(xlim=(-1.05, 1.05), ylim=(-0.6, len(table) - 0.4), xlabel=f"rank correlation with {reference}")
-        figure.suptitle(title)
+            labels = [plain(names.get(str(name), str(name)), LABEL_CHARACTERS) for name in table.index]
+            axes.set_yticks(places, labels)
+            axes.set(xlim=(-1.05, 1.05), ylim=(-0.6, len(table) - 0.4))
+            axes.set_xlabel(f"rank correlation with {plain(reference, LABEL_CHARACTERS)}")
+        figure.suptitle(title, parse_math=False)
     return figure

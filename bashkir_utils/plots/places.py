@@ -145,7 +145,7 @@ def _name_groups(axes: Axes, groups: Sequence[str], kind: str) -> None:
     axes.set_yticks(range(len(groups)), [_inert(group) for group in groups])
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.grid(False, axis="y")
-    axes.set_title(kind, loc="left", fontsize=10)
+    axes.set_title(kind, loc="left", fontsize=10, parse_math=False)
 
 
 def _inert(name: str) -> str:

@@ -28,5 +28,5 @@ def means(summary: pd.DataFrame, title: str) -> Figure:
             labels = [plain(str(way)) for way in summary.index]
             axes.set_yticks(list(rows), labels if axes is panels[0] else [""] * len(summary))
             axes.invert_yaxis()
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     return figure

@@ -171,7 +171,7 @@ def repetition_bars(summary: pd.DataFrame, title: str) -> Figure:
             axes.bar_label(bars, ["–" if pd.isna(value) else f"{value:.2f}" for value in summary[measure]], padding=2)
             axes.set(xlim=(0, 1.15), xlabel=MEASURE_NAMES[measure])
             _name_rows(axes, [str(label) for label in summary.index] if axes is panels[0] else [""] * len(summary))
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     return figure
 
 
@@ -197,7 +197,7 @@ def beside_paper(table: pd.DataFrame, title: str) -> Figure:
         panels[1].hlines(
             range(len(table)), table["low"].to_numpy(), table["high"].to_numpy(), color="#000000", zorder=1
         )
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     return figure
 
 
@@ -223,7 +223,8 @@ def _stacked(shares: pd.DataFrame, colours: Sequence[str], label: str, title: st
             light = colour in LIGHT_COLOURS
             axes.bar_label(bars, texts, label_type="center", color="black" if light else "white", fontsize=9)
             left = left + values
-        axes.set(xlim=(0, 1), xlabel=label, title=title)
+        axes.set(xlim=(0, 1), xlabel=label)
+        axes.set_title(title, parse_math=False)
         axes.grid(False)
         _name_rows(axes, [str(name) for name in shares.index])
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

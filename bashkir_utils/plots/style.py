@@ -35,6 +35,10 @@ RC: MappingProxyType[Any, Any] = MappingProxyType(
 )
 
 
+LABEL_CHARACTERS = 60
+"""Of a label that has room."""
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw inside this block in the book's style; the reader's own settings come back after it."""

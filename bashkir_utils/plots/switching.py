@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from .style import METHOD_COLOURS, OKABE_ITO, new_figure, styled
+from .style import LABEL_CHARACTERS, METHOD_COLOURS, OKABE_ITO, new_figure, plain, styled
 
 LINES = ("-", "--", ":", "-.")
 PEOPLE_COLOUR = "#000000"
@@ -92,8 +92,8 @@ def switch_curves(curves: pd.DataFrame, kinds: Mapping[str, str], language: str,
             axes.yaxis.set_major_formatter(PercentFormatter(1))
             if axes.lines:
                 axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
-        panels[0].set_ylabel(f"have left {language}")
-        figure.suptitle(title)
+        panels[0].set_ylabel(f"have left {plain(language)}")
+        figure.suptitle(title, parse_math=False)
     return figure
 
 
@@ -107,5 +107,7 @@ def _draw_curve(  # noqa: PLR0913, PLR0917
         column: np.concatenate([[0.0], own[column].astype(float), own[column].tail(1).astype(float)])
         for column in ("switched", "low", "high")
     }
-    axes.step(words, values["switched"], where="post", color=colour, linestyle=line, label=name)
+    axes.step(
+        words, values["switched"], where="post", color=colour, linestyle=line, label=plain(name, LABEL_CHARACTERS)
+    )
     axes.fill_between(words, values["low"], values["high"], step="post", color=colour, alpha=0.15, linewidth=0)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import wellformed as words
-from .style import OKABE_ITO, new_figure, styled
+from .style import LABEL_CHARACTERS, OKABE_ITO, new_figure, plain, styled
 
 CLASS_COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -51,7 +51,8 @@ def class_bars(shares: pd.DataFrame, title: str) -> Figure:
             texts = [f"{value:.0%}" if value >= 0.06 else "" for value in values]
             axes.bar_label(bars, texts, label_type="center", fontsize=9, color="black" if colour in _LIGHT else "white")
             left = left + values
-        axes.set(xlim=(0, 1), xlabel="share of words", title=title)
+        axes.set(xlim=(0, 1), xlabel="share of words")
+        axes.set_title(title, parse_math=False)
         axes.grid(False)
         _rows(axes, table.index)
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -76,7 +77,7 @@ def share_dots(table: pd.DataFrame, names: Mapping[str, str], title: str) -> Fig
             axes.set(xlabel=label, ylim=(-0.6, len(table) - 0.4))
             axes.set_xlim(left=0)
             _rows(axes, table.index if axes is panels[0] else [""] * len(table))
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     return figure
 
 
@@ -92,6 +93,6 @@ def error_rates(table: pd.DataFrame, title: str) -> Figure:
 
 
 def _rows(axes: Axes, names: pd.Index | list[str]) -> None:
-    axes.set_yticks(range(len(names)), [str(name) for name in names])
+    axes.set_yticks(range(len(names)), [plain(str(name), LABEL_CHARACTERS) for name in names])
     axes.grid(False, axis="y")
     axes.invert_yaxis()

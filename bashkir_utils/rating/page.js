@@ -91,6 +91,11 @@
 
   // ------------------------------------------------------------------------------------------------------------ what is shown
 
+  /** A name as files and storage keep it, of what was typed or read. */
+  function named(text) {
+    return text.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).toWellFormed();
+  }
+
   function complain(message) {
     element("error").textContent = message;
     element("error").hidden = message === "";
@@ -143,7 +148,7 @@
 
   element("start").addEventListener("submit", (event) => {
     event.preventDefault();
-    const name = element("rater").value.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).toWellFormed();
+    const name = named(element("rater").value);
     if (name === "") return complain("Give a name or initials.");
     complain("");
     open(name);
@@ -206,7 +211,7 @@
       if (file.size > LARGEST_FILE) throw Error("too large");
       const content = JSON.parse(await file.text());
       const found = imported(content);
-      rater = content.rater;
+      rater = named(content.rater);
       const known = ratings();
       keep(found.filter(([id, rating]) => !(known.get(id)?.rated > rating.rated)));
       complain("");

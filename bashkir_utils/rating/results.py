@@ -93,8 +93,8 @@ def summarise_ratings(
         seed: of the draws.
 
     Returns:
-        by way, in order of appearance: texts, ratings, prompts, and for each of ``QUESTIONS`` the mean and its ``_low``
-        and ``_high`` (NaN with one prompt).
+        by way, in the order of their names: texts, ratings, prompts, and for each of ``QUESTIONS`` the mean and its
+        ``_low`` and ``_high`` (NaN with one prompt).
     """
     rows = {str(way): _way(rows, confidence, samples, seed) for way, rows in table.groupby("way", sort=True)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("way")
@@ -119,7 +119,7 @@ def agreement(
     """Krippendorff's alpha of each question (K. Krippendorff, Content Analysis, 2004), with a bootstrap over texts.
 
     1 is perfect agreement, 0 what chance gives; below 0.667 he would draw no conclusion. Texts with one rating say
-    nothing and are left out.
+    nothing and are left out. The bootstrap draws places in the order of ``table``, so its order decides the draws.
 
     Returns:
         by question: level (nominal or ordinal), alpha, low, high (NaN where nothing varies or nobody shares a text),
@@ -128,7 +128,7 @@ def agreement(
     shared = table[table.groupby("id")["rater"].transform("size") > 1]
     rows = {}
     for question, level in LEVELS.items():
-        units = [list(values) for _, values in shared.groupby("id")[question]]
+        units = [list(values) for _, values in shared.groupby("id", sort=False)[question]]
         low, high = _alpha_interval(units, level, confidence, samples, seed)
         rows[question] = {"level": level, "alpha": alpha(units, level), "low": low, "high": high, "texts": len(units)}
     return pd.DataFrame.from_dict(rows, orient="index").assign(raters=table["rater"].nunique()).rename_axis("question")

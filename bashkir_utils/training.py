@@ -311,8 +311,8 @@ class _Trainer(Trainer):
         return stack
 
 
-def _by_share(formula: Callable[[float], float], pace: Pace, _: int) -> float:
-    return formula(SCHEDULE_UNITS * pace.share)
+def _by_share(formula: Callable[[int], float], pace: Pace, _: int) -> float:
+    return formula(round(SCHEDULE_UNITS * pace.share))
 
 
 _ADVICE = "lower the learning rate or use precision: fp32"

@@ -29,7 +29,7 @@ from .report import Result, StudyReport, diverged
 from .rereading import MAX_LENGTH, Lengths
 from .runs import Run
 from .statistics import aligned
-from .study import EvaluationSpec
+from .study import EvaluationSpec, TrainingSpec
 from .workspace import Workspace
 
 LONG_LENGTH = 1024
@@ -98,7 +98,8 @@ def _belong_together(short: StudyReport, long: StudyReport) -> bool:
 def _training(report: StudyReport) -> tuple[dict[str, Any], int]:
     """Settings of the training but for the blocks, and the tokens of a step."""
     settings = report.record.settings["training"]
-    rest = {key: value for key, value in settings.items() if key not in CUT_ONLY}
+    # a record of an earlier version lacks settings that came later: it has their defaults
+    rest = TrainingSpec.model_validate(settings).model_dump(exclude=set(CUT_ONLY))
     return rest, math.prod(int(settings[key]) for key in CUT_ONLY)
 
 

@@ -101,6 +101,8 @@ def bench(study: Study, corpus: Corpus, workspace: Workspace) -> Bench:
         update={
             "tokens": min(asked.tokens or MAX_TOKENS, MAX_TOKENS),
             "epochs": None,
+            "minutes": None,
+            "embeddings_first": 0,
             "batch_size": max(1, min(asked.batch_size, MAX_BATCH)),
             "gradient_accumulation": 1,
             "checkpoints": 1,

@@ -49,7 +49,7 @@ from .packing import pack
 from .planning import Step, shape_from_configuration, training_flops
 from .processes import from_first, launched
 from .progress import quiet_libraries
-from .study import ZERO_SHOT, EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec, Study
+from .study import ZERO_SHOT, EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec, Study, TrainingSpec
 from .tokenization import Tokenizer, check_round_trip, from_transformers
 from .training import (
     CURVE_COLUMNS,
@@ -60,6 +60,7 @@ from .training import (
     device_batch,
     last_step,
     layout_line,
+    step_count,
     train,
 )
 from .vocabulary import new_ids, prepare_vocabulary, read_record
@@ -505,7 +506,8 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
             own = device_batch(chosen_layout(spec.training, layout), launch.processes)
             record["attempts"] = _note_attempt(partial, last_step(checkpoints), own) if launch.first else []
             result = train(model, data, spec, precision, checkpoints, layout)
-        record |= _costs(result, data) | {"flops_per_token": _operations(spec, model, precision, result.layout)}
+        record |= {"budget": _spent(spec.training, result, data), **_costs(result, data)}
+        record |= {"flops_per_token": _operations(spec, model, precision, result.layout)}
     if launch.first:
         _write(spec, _Made(model, tokenizer, record, result), workspace)
         shutil.rmtree(partial, ignore_errors=True)
@@ -609,6 +611,13 @@ def _record(spec: RunSpec, corpus: Corpus, model: AnyModel, precision: str, work
         "parameters_by_module": parameters.to_dict("records"),
         **provenance.collect(),
     }
+
+
+def _spent(training: TrainingSpec, result: TrainingResult, data: TrainingData) -> dict[str, Any]:
+    """The limits that the profile sets, and which of them the training came to."""
+    limits = training.model_dump(include={"tokens", "epochs", "minutes"}, exclude_none=True)
+    text = "epochs" if training.tokens is None else "tokens"
+    return limits | {"ended_by": "minutes" if result.steps < step_count(training, len(data.train)) else text}
 
 
 def _costs(result: TrainingResult, data: TrainingData) -> dict[str, Any]:

@@ -169,6 +169,16 @@ class TrainingSpec(Specification):
     tokens: int | None = Field(None, ge=1)
     """Training tokens in all; the data repeats when it runs out."""
     epochs: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Time to train for: ``tokens`` or ``epochs`` are then the most that is seen, and say how much text is packed.
+
+    The time is that of optimiser steps: validation and the writing of checkpoints do not count, and after an
+    interruption the clock goes on where the checkpoint left it. The step in which the time runs out is the last, and
+    is finished. Learning rate, log, validation and checkpoint points follow the share of the time, or that of the
+    steps where it is larger, so that a run ends at the end of its schedule on a machine of any speed.
+    """
+    embeddings_first: float = Field(0, ge=0, lt=1)
+    """Share of the run in which input and output embeddings are trained alone, before all that the method trains."""
     warmup_share: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
@@ -328,6 +338,10 @@ class RunSpec(Specification):
             del content["method"]["embeddings"]
         if self.model.vocabulary is None:
             del content["model"]["vocabulary"]
+        if self.training is not None and self.training.minutes is None:
+            del content["training"]["minutes"]
+        if self.training is not None and self.training.embeddings_first == 0:
+            del content["training"]["embeddings_first"]
         return f"{self.model.name}-{self.method.name}-s{self.seed}-{fingerprint(content, length=12)}"
 
 

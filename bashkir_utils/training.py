@@ -8,26 +8,32 @@ import math
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import psutil
 import torch
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from .adapt import AnyModel, Precision
 from .exceptions import DivergenceError, RunError
 from .losses import use_causal_cross_entropy
+from .pace import EmbeddingsFirst, Pace, embedding_parameters
 from .packing import PackedBlocks
 from .processes import from_all, from_first, launched
 from .progress import Progress, quiet_libraries
 from .study import Layout, RunSpec, TrainingSpec
 
 SAMPLING_SECONDS = 0.1
+SCHEDULE_UNITS = 1_000_000
+"""What a schedule by time is divided into, where one by steps has steps."""
 CURVE_COLUMNS = (
     "step", "tokens", "bytes", "seconds", "loss", "bits_per_byte", "validation_loss", "validation_bits_per_byte",
 )  # fmt: skip
@@ -46,13 +52,20 @@ class TrainingResult:
     """What one training gave: the loss curve, and what it cost."""
 
     curve: pd.DataFrame
-    """Columns as in ``CURVE_COLUMNS``; losses in nats per token; seconds of training without interruptions."""
+    """Columns as in ``CURVE_COLUMNS``; losses in nats per token; seconds as in ``train_seconds``.
+
+    In curves of earlier versions the seconds hold validation and checkpoints too.
+    """
     steps: int
+    """Those that were done, as are the tokens and bytes."""
     tokens_seen: int
     bytes_seen: int
     wall_seconds: float
     train_seconds: float
-    """``wall_seconds`` less the time spent on validation; writing checkpoints counts."""
+    """``wall_seconds`` less validation and checkpoints, which a budget in minutes leaves out too.
+
+    In records of earlier versions the writing of checkpoints counts.
+    """
     peak_rss_bytes: int
     """Of the process that needed most, as are the two that follow."""
     rss_before_bytes: int
@@ -96,8 +109,8 @@ class PeakMemory:
 class _Reporter(TrainerCallback):
     """Writes the seconds of training into the log that checkpoints keep, and reports progress in tokens."""
 
-    def __init__(self, progress: Progress | None, tokens_per_step: int) -> None:
-        self._progress, self._tokens_per_step = progress, tokens_per_step
+    def __init__(self, progress: Progress | None, tokens_per_step: int, pace: Pace) -> None:
+        self._progress, self._tokens_per_step, self._pace = progress, tokens_per_step, pace
         self._begun, self._before, self._step = time.monotonic(), 0.0, 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -106,6 +119,7 @@ class _Reporter(TrainerCallback):
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         state.log_history[-1]["seconds"] = self._before + time.monotonic() - self._begun
+        state.log_history[-1]["train_seconds"] = self._pace.seconds
         if not _finite(state.log_history[-1]):
             control.should_training_stop = True
 
@@ -116,7 +130,7 @@ class _Reporter(TrainerCallback):
 
 
 def step_count(spec: TrainingSpec, blocks: int) -> int:
-    """Optimiser steps that the budget pays for."""
+    """Optimiser steps that the budget pays for, at most where it is in minutes."""
     per_step = spec.batch_size * spec.gradient_accumulation
     if spec.tokens is not None:
         return max(1, math.ceil(spec.tokens / (per_step * spec.block_length)))
@@ -178,34 +192,42 @@ def train(  # noqa: PLR0913, PLR0917
     precision: Precision,
     folder: Path,
     layout: Layout | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
 ) -> TrainingResult:
     """Train ``model`` in place, from the newest whole checkpoint under ``folder`` if there is one.
 
-    ``layout`` cuts each step otherwise than the profile does; the checkpoint may be of another one.
+    ``layout`` cuts each step otherwise than the profile does; the checkpoint may be of another one. ``clock`` gives
+    seconds, of which those of training are counted.
 
     Raises:
         DivergenceError: the loss in training or validation stopped being a number, or weights did.
-        RunError: the layout has another effective batch, or cannot be dealt out to the processes.
+        RunError: the layout has another effective batch, or cannot be dealt out to the processes; or embeddings come
+            first, and the method trains none or FSDP spreads them.
     """
     spec, launch = _budget(run), launched()
     own = device_batch(chosen_layout(spec, layout), launch.processes)
     steps = step_count(spec, len(data.train))
     tokens_per_step = spec.batch_size * spec.gradient_accumulation * spec.block_length
     begun = from_first(last_step(folder) if launch.first else 0)
+    pace = Pace(spec, steps, clock)
     title, total = f"training {run.run_id}", (steps - begun) * tokens_per_step
     with (
-        Progress(title, total=total, unit="tokens") if launch.first else nullcontext() as progress,
+        Progress(title, total=total if spec.minutes is None else None, unit="tokens")
+        if launch.first
+        else nullcontext() as progress,
         PeakMemory() as memory,
         quiet_libraries(),
     ):
         use_causal_cross_entropy(model)
         trainer = _Trainer(
             precision,
+            pace,
             model=model,
             args=_arguments(run, own, steps, folder, len(data.validation)),
             train_dataset=data.train,
             eval_dataset=data.validation,
-            callbacks=[_Reporter(progress, tokens_per_step)],
+            callbacks=[pace, *_embeddings_first(model, run, pace), _Reporter(progress, tokens_per_step, pace)],
         )
         trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{begun}") if begun else None)
     history = trainer.state.log_history
@@ -215,7 +237,7 @@ def train(  # noqa: PLR0913, PLR0917
     # the last update comes after the last loss that is looked at
     if not all(finite for (finite,) in from_all([int(_finite_weights(model))])):
         raise DivergenceError(f"trained weights are not finite numbers: {_ADVICE}")
-    tokens = steps * tokens_per_step
+    tokens = trainer.state.global_step * tokens_per_step
     wall = max((entry.get("seconds", 0.0) for entry in history), default=0.0)
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     peak_rss, rss_before, peak_gpu = map(
@@ -223,11 +245,11 @@ def train(  # noqa: PLR0913, PLR0917
     )
     return TrainingResult(
         curve=curve,
-        steps=steps,
+        steps=trainer.state.global_step,
         tokens_seen=tokens,
         bytes_seen=round(tokens * data.train.bytes_per_token),
         wall_seconds=wall,
-        train_seconds=wall - sum(entry.get("eval_runtime", 0.0) for entry in history),
+        train_seconds=pace.seconds,
         peak_rss_bytes=peak_rss,
         rss_before_bytes=rss_before,
         peak_gpu_bytes=peak_gpu,
@@ -263,21 +285,34 @@ def last_step(folder: Path) -> int:
 class _Trainer(Trainer):
     """The Trainer with autocast around the loss, and without its printing: :class:`Progress` reports instead.
 
-    Its own setting ``bf16`` would also turn the logits into float32, which nothing here reads.
+    Its own setting ``bf16`` would also turn the logits into float32, which nothing here reads. A budget in minutes has
+    the formulas of its schedules follow the share of the budget that is spent.
     """
 
-    def __init__(self, precision: Precision, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, precision: Precision, pace: Pace, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         from transformers.trainer_callback import PrinterCallback
 
-        self._precision = precision
+        self._precision, self._pace = precision, pace
         self.remove_callback(PrinterCallback)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        if not self._pace.timed:
+            return super().create_scheduler(num_training_steps, optimizer)
+        # all that a profile can name are of this kind: a formula of the step
+        scheduler = cast(LambdaLR, super().create_scheduler(SCHEDULE_UNITS, optimizer))
+        scheduler.lr_lambdas = [partial(_by_share, formula, self._pace) for formula in scheduler.lr_lambdas]
+        return scheduler
 
     def compute_loss_context_manager(self) -> ExitStack:
         stack: ExitStack = super().compute_loss_context_manager()
         if self._precision.autocast:
             stack.enter_context(torch.autocast(self.args.device.type, dtype=torch.bfloat16))
         return stack
+
+
+def _by_share(formula: Callable[[int], float], pace: Pace, _: int) -> float:
+    return formula(round(SCHEDULE_UNITS * pace.share))
 
 
 _ADVICE = "lower the learning rate or use precision: fp32"
@@ -301,6 +336,38 @@ def _budget(run: RunSpec) -> TrainingSpec:
     return run.training
 
 
+def _embeddings_first(model: AnyModel, run: RunSpec, pace: Pace) -> list[EmbeddingsFirst]:
+    """What trains the embeddings alone in the first share of a run that asks for it."""
+    share = _budget(run).embeddings_first
+    if share == 0:
+        return []
+    if launched().sharded:
+        raise RunError(f"run {run.run_id}: FSDP does not train embeddings first; launch it with DDP")
+    if not embedding_parameters(model):
+        raise RunError(f"run {run.run_id}: embeddings_first is {share:g}, and its method trains no embeddings")
+    return [EmbeddingsFirst(model, pace, share)]
+
+
+def _points(spec: TrainingSpec, steps: int) -> dict[str, Any]:
+    """When the Trainer logs, validates and saves by itself; by time it does not, and :class:`Pace` tells it when."""
+    if spec.minutes is not None:
+        return {
+            "warmup_steps": round(spec.warmup_share * SCHEDULE_UNITS),
+            "logging_strategy": "no",
+            "eval_strategy": "no",
+            "save_strategy": "no",
+        }
+    return {
+        "warmup_steps": round(spec.warmup_share * steps),
+        "logging_strategy": "steps",
+        "logging_steps": max(1, steps // spec.log_points),
+        "eval_strategy": "steps",
+        "eval_steps": max(1, steps // spec.validation_points),
+        "save_strategy": "steps",
+        "save_steps": max(1, math.ceil(steps / spec.checkpoints)),
+    }
+
+
 def _arguments(run: RunSpec, layout: Layout, steps: int, folder: Path, validation_blocks: int) -> TrainingArguments:
     spec, at_once = _budget(run), layout.micro_batch
     # several processes pad a short last batch with blocks that were scored before, so there is none
@@ -311,29 +378,24 @@ def _arguments(run: RunSpec, layout: Layout, steps: int, folder: Path, validatio
         per_device_train_batch_size=at_once,
         per_device_eval_batch_size=scored_at_once,
         gradient_accumulation_steps=layout.accumulation,
-        ddp_find_unused_parameters=False,
+        # what is frozen at first takes no part in a step then
+        ddp_find_unused_parameters=spec.embeddings_first > 0,
         activation_checkpointing=layout.checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if layout.checkpointing else None,
         learning_rate=run.method.learning_rate,
         lr_scheduler_type=spec.scheduler,
-        warmup_steps=round(spec.warmup_share * steps),
         weight_decay=spec.weight_decay,
         max_grad_norm=spec.max_grad_norm,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
-        logging_strategy="steps",
-        logging_steps=max(1, steps // spec.log_points),
         logging_first_step=True,
         logging_nan_inf_filter=False,
-        eval_strategy="steps",
-        eval_steps=max(1, steps // spec.validation_points),
-        save_strategy="steps",
-        save_steps=max(1, math.ceil(steps / spec.checkpoints)),
         save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
         seed=run.seed,
         data_seed=run.seed,
+        **_points(spec, steps),
     )
     # one process that sees several GPUs would split the batch over all of them, and so multiply it
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -350,7 +412,9 @@ def _curve(history: list[dict[str, Any]], tokens_per_step: int, data: TrainingDa
         step = entry["step"]
         row = rows.setdefault(step, {"step": step, "tokens": step * tokens_per_step})
         row["bytes"] = round(row["tokens"] * bytes_per_token)
-        row["seconds"] = row.get("seconds", entry.get("seconds", 0.0))
+        # a checkpoint of an earlier version has logged wall time only
+        seconds = entry.get("train_seconds", entry.get("seconds", 0.0))
+        row["seconds"] = row.get("seconds", seconds)
         if "loss" in entry:
             row["loss"] = entry["loss"]
             row["bits_per_byte"] = entry["loss"] / math.log(2) / bytes_per_token

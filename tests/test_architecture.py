@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "processes", "provenance", "packaged", "study", "language",
-    "corpus", "tokenization", "packing", "models", "vocabulary", "adapt", "inspection", "losses", "training",
+    "corpus", "tokenization", "packing", "models", "vocabulary", "adapt", "inspection", "losses", "pace", "training",
     "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation", "throughput", "errors",
     "failures", "runs", "sweep", "export", "causes", "report", "comparisons", "pairs_report", "errors_report",
     "errors_record", "rating", "forgetting_report", "rereading", "block_lengths", "vocabulary_report",

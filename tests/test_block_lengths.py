@@ -185,6 +185,12 @@ def test_recorded_studies_are_paired_where_only_the_blocks_differ(pair, tmp_path
     text = long.record.corpus.model_copy(update={"fingerprint": "another"})
     elsewhere = replace(long, record=long.record.model_copy(update={"corpus": text}))
     assert block_lengths.recorded_pairs([short, elsewhere]) == []
+    training = {key: value for key, value in short.record.settings["training"].items() if value is not None}
+    del training["embeddings_first"]
+    before = replace(
+        short, record=short.record.model_copy(update={"settings": short.record.settings | {"training": training}})
+    )
+    assert len(block_lengths.recorded_pairs([before, long])) == 1
 
 
 # ----------------------------------------------------------------------------------------------- what is seen of a text

@@ -48,6 +48,10 @@ def test_the_bench_is_a_lora_run_with_a_small_budget():
     assert made.evaluation.max_bytes == causes.MAX_TEST_BYTES
     epochs = study.model_copy(update={"training": study.training.model_copy(update={"tokens": None, "epochs": 3})})
     assert causes.bench(epochs, TextCorpus((), (), ()), Workspace.find()).spec.training.epochs is None
+    timed = study.model_copy(
+        update={"training": study.training.model_copy(update={"minutes": 4.0, "embeddings_first": 0.1})}
+    )
+    assert causes.bench(timed, TextCorpus((), (), ()), Workspace.find()).spec == made.spec
     only_full = study.model_copy(update={"methods": study.methods[:1]})
     with pytest.raises(ProfileError, match="kind lora"):
         causes.bench(only_full, TextCorpus((), (), ()), Workspace.find())

@@ -305,6 +305,28 @@ def test_tokens_of_a_budget():
     assert tokens == pytest.approx(3 * 4.096e6, rel=1e-3)
 
 
+def test_minutes_bound_the_hours_and_the_tokens(workspace):
+    """At 100 tokens a second five minutes have 30,000 tokens; the demo's budget is the smaller one after that."""
+    demo = load_study("demo")
+    machine = planning.machine_for(gigabytes=64, tokens_per_second=100)
+
+    def planned(**changes):
+        study = demo.model_copy(update={"training": demo.training.model_copy(update=changes)})
+        return next(plan for plan in planning.plan_study(study, machine, workspace) if plan.trained)
+
+    much = {"tokens": 10_000_000}
+    assert planned(**much).tokens == pytest.approx(1e7, rel=1e-3)
+    timed = planned(**much, minutes=5)
+    assert (timed.tokens, timed.hours) == pytest.approx((30_000, 5 / 60))
+    short = planned(minutes=1e6)
+    assert (short.tokens, short.hours) == (planned().tokens, planned().hours)
+    assert short.tokens == demo.training.tokens
+    unknown = planned(tokens=None, epochs=3, minutes=5)
+    assert (unknown.tokens, unknown.hours) == pytest.approx((30_000, 5 / 60))
+    assert "30,000" in planning.describe_plan(demo, machine, [timed])
+    assert planned(tokens=None, epochs=3).tokens is None
+
+
 def test_the_paper_profile_is_planned_without_a_download(workspace, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     study = load_study("paper")

@@ -1,8 +1,11 @@
+import itertools
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ from bashkir_utils import corpus, runs, sweep
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.processes import Launch, from_all, from_first, launched
 from bashkir_utils.study import CorpusSpec, EvaluationSpec, Layout, RunSpec, TrainingSpec
-from bashkir_utils.training import device_batch
+from bashkir_utils.training import device_batch, train
 from bashkir_utils.workspace import Workspace, write_json
 
 from conftest import METHODS
@@ -141,6 +144,54 @@ def test_sharded_weights_learn_the_same_and_are_written_whole(spec, alone, text,
     (mine, _), (expected, _) = run.load(store), alone.load(home)
     for name, weight in expected.state_dict().items():
         np.testing.assert_allclose(mine.state_dict()[name], weight, atol=1e-3, err_msg=name)
+
+
+BY_OWN_CLOCKS = """
+    import itertools, os
+    from functools import partial
+    from bashkir_utils import cli, pace, runs, training
+    take, waiting = pace.Pace.on_optimizer_step, []
+    def look(own, args, state, control, model, **others):
+        waiting.append([each.grad is None for each in model.parameters() if not each.requires_grad])
+        take(own, args, state, control, model=model, **others)
+    pace.Pace.on_optimizer_step = look
+    ticks = itertools.count()
+    speed = 50.0 if int(os.environ["RANK"]) else 1.0
+    runs.train = partial(training.train, clock=lambda: speed * next(ticks))
+    try:
+        cli.main()
+    finally:
+        print("WITHOUT GRADIENT", all(map(all, waiting)), sum(map(bool, waiting)))
+"""
+
+
+def test_the_first_clock_stops_both_and_embeddings_come_first_in_both(spec, text, home, tmp_path, monkeypatch):
+    """The second process's clock runs fifty times as fast; alone, a run by the first one's clock learns the same."""
+    training = TRAINING.model_copy(update={"minutes": 0.25, "tokens": 32 * 8 * 24, "embeddings_first": 0.5})
+    timed = spec.model_copy(update={"training": training})
+    ticks = itertools.count()
+    monkeypatch.setattr(runs, "train", partial(train, clock=lambda: float(next(ticks))))
+    alone = runs.obtain(timed, text, home)
+    store = beside(home, tmp_path)
+    (tmp_path / "clocks.py").write_text(textwrap.dedent(BY_OWN_CLOCKS))
+    order = sweep.Order(
+        cell=timed, evaluation=SCORING, minimal_pairs=None, resources=sweep.Resources(), home=str(store.root)
+    )
+    write_json(tmp_path / "order.json", order.model_dump(mode="json"))
+    launcher = sweep.launch_command(tmp_path / "order.json", sweep.Resources(gpus=2))
+    command = [*launcher[: launcher.index("-m", 3)], str(tmp_path / "clocks.py"), "cell", str(tmp_path / "order.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    run = runs.load_run(timed.run_id, store)
+    assert (run.record["processes"], alone.record["processes"]) == (2, 1)
+    assert 1 < run.record["steps"] == alone.record["steps"] < 24
+    waited = re.findall(r"WITHOUT GRADIENT True (\d+)", done.stdout)
+    assert len(waited) == 2
+    assert 0 < int(waited[0]) == int(waited[1]) < run.record["steps"]
+    assert run.record["budget"] == {"tokens": 32 * 8 * 24, "minutes": 0.25, "ended_by": "minutes"}
+    assert run.curve["step"].tolist() == alone.curve["step"].tolist()
+    for column in ("loss", "validation_loss"):
+        np.testing.assert_allclose(run.curve[column], alone.curve[column], atol=1e-3)
 
 
 def test_four_bit_weights_are_not_sharded(spec, text, workspace, monkeypatch):

@@ -225,6 +225,7 @@ def test_a_run_is_stored_whole_and_loaded_again(method, ask, text_corpus, worksp
     monkeypatch.setattr(runs, "_save_weights", remember)
     run = runs.obtain(ask(method), text_corpus, workspace)
     assert set(run.record) >= RECORD
+    assert run.record["budget"] == {"tokens": 1536, "ended_by": "tokens"}
     assert run.record["adapted_modules"] == ([] if method == "full" else sorted(run.record["adapted_modules"]))
     weights = run.folder / ("model/model.safetensors" if method == "full" else "adapter/adapter_model.safetensors")
     assert weights.is_file()

@@ -92,6 +92,8 @@ def test_finished_runs_keep_their_names(profile, method):
     assert spec.run_id == KNOWN_RUNS[profile, method]
     on = {"enabled": False, "weights_format": "pytorch"}
     assert spec.model_copy(update={"model": spec.model.model_copy(update=on)}).run_id == spec.run_id
+    for change in ({"minutes": 4.0}, {"embeddings_first": 0.1}):
+        assert spec.model_copy(update={"training": spec.training.model_copy(update=change)}).run_id != spec.run_id
 
 
 def test_demo_covers_what_the_issue_asks():
@@ -121,6 +123,10 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"seeds": ["one"]}, "seeds.0: Input should be a valid integer"),
         ({"seeds": []}, "seeds"),
         ({"training": {"tokens": 1, "epochs": 1}}, "exactly one of tokens and epochs"),
+        ({"training": {"minutes": 4}}, "exactly one of tokens and epochs"),
+        ({"training": {"tokens": 1, "minutes": 0}}, "training.minutes"),
+        ({"training": {"tokens": 1, "minutes": float("inf")}}, "training.minutes"),
+        ({"training": {"tokens": 1, "embeddings_first": 1}}, "training.embeddings_first"),
         ({"training": {"tokens": 100, "batchsize": 2}}, "training.batchsize"),
         ({"methods": [{"name": "x", "kind": "prompt"}]}, "methods.0.kind"),
         ({"methods": [{"name": "x", "kind": "lora"}]}, "rank and lora_alpha go with lora"),

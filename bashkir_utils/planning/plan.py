@@ -11,7 +11,7 @@ import psutil
 
 from ..adapt import bfloat16_hardware, precision_on
 from ..exceptions import MemoryLimitError, PlanError
-from ..study import Layout, RunSpec, Study
+from ..study import Layout, RunSpec, Study, TrainingSpec
 from ..training import layout_line
 from ..workspace import Workspace
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
@@ -68,6 +68,8 @@ class CellPlan:
     layout: Layout
     memory: Memory
     fits: bool
+    tokens: float | None
+    """Trained on in one run, or scored; None where the number is not known."""
     hours: float | None
     """Of one run; None where the number of tokens is not known."""
 
@@ -196,10 +198,10 @@ def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: 
     layout, memory, fits = _fitted(step, cell, machine)
     if cell.training is None:
         tokens = study.evaluation.max_bytes / text.token_bytes if text.token_bytes else None
-        seconds = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
+        duration = None if tokens is None else hours(tokens, forward_flops(step), machine.tflops)
     else:
-        tokens = training_tokens(cell.training, text.text_bytes, text.token_bytes)
-        seconds = None if tokens is None else _training_hours(_recut(step, layout), machine, tokens)
+        most = training_tokens(cell.training, text.text_bytes, text.token_bytes)
+        tokens, duration = _training_budget(cell.training, _recut(step, layout), machine, most)
     return CellPlan(
         model=cell.model.name,
         method=cell.method.name,
@@ -210,7 +212,8 @@ def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: 
         layout=layout,
         memory=memory,
         fits=fits,
-        hours=seconds,
+        tokens=tokens,
+        hours=duration,
     )
 
 
@@ -229,6 +232,19 @@ def step_of(cell: RunSpec, study: Study, shape: Shape, machine: Machine) -> Step
         layout=training.layout if training else Layout(evaluation.batch_size, 1, False),
         gpu=machine.gpu,
     )
+
+
+def _training_budget(
+    training: TrainingSpec, step: Step, machine: Machine, most: float | None
+) -> tuple[float | None, float | None]:
+    """Tokens and hours of one run: ``most`` tokens, or as many as its minutes are enough for."""
+    if training.minutes is None:
+        return most, None if most is None else _training_hours(step, machine, most)
+    limit = training.minutes / 60
+    within = limit / _training_hours(step, machine, 1.0)
+    if most is None or most > within:
+        return within, limit
+    return most, _training_hours(step, machine, most)
 
 
 def _training_hours(step: Step, machine: Machine, tokens: float) -> float:
@@ -262,15 +278,20 @@ def _row(plan: CellPlan) -> dict[str, object]:
         "fits": "yes" if plan.fits else "no",
         "batch": cut,
         "recompute": "yes" if plan.layout.checkpointing else "no",
+        "tokens": plan.tokens,
         "hours": plan.hours,
         "runs": plan.runs,
     }
 
 
+def _count(number: float) -> str:
+    return "?" if pd.isna(number) else f"{number:,.0f}"
+
+
 def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
     """The plan as text: what was assumed, the table, and the hours of all runs that fit."""
     table = plan_table(plans)
-    shown = {"trained": "{:,.0f}".format}
+    shown = {"trained": "{:,.0f}".format, "tokens": _count}
     kind = "a GPU" if machine.gpu else "a processor"
     speed = f"{machine.tflops:g} TFLOP/s"
     if machine.tokens_per_second is not None:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "processes", "provenance", "packaged", "study", "language",
-    "corpus", "tokenization", "packing", "models", "adapt", "inspection", "losses", "training", "planning",
-    "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs", "sweep",
-    "export", "causes", "report", "comparisons", "pairs_report", "errors_report", "errors_record", "rating",
+    "corpus", "tokenization", "packing", "models", "adapt", "distillation", "inspection", "losses", "training",
+    "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation", "errors", "failures", "runs",
+    "sweep", "export", "causes", "report", "comparisons", "pairs_report", "errors_report", "errors_record", "rating",
     "forgetting_report", "rereading", "block_lengths", "training_report", "plots", "book", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""

@@ -88,7 +88,7 @@ def adapt(base: PreTrainedModel, method: MethodSpec, new_ids: Sequence[int] = ()
         return base.requires_grad_(True)
     if method.kind == "zero_shot":
         return base.requires_grad_(False)
-    _keep_differentiable(base)
+    keep_differentiable(base)
     config = LoraConfig(
         r=method.rank or 0,
         lora_alpha=method.lora_alpha or 0,
@@ -133,7 +133,7 @@ def load_adapter(base: PreTrainedModel, folder: Path) -> PeftModel:
         return PeftModel.from_pretrained(base, str(folder))
 
 
-def _keep_differentiable(base: PreTrainedModel) -> None:
+def keep_differentiable(base: PreTrainedModel) -> None:
     """Stop bitsandbytes from repacking 4-bit weights at the first evaluation on a processor with AVX-512 bfloat16.
 
     The repacked weights go through a kernel without a gradient, so training after a validation pass would silently stop

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerBase
 
 from .adapt import AnyModel
-from .packing import boundaries
+from .packing import boundaries, encode_with_offsets
 from .progress import track
 from .study import EvaluationSpec
 
@@ -88,7 +88,7 @@ def score_documents(
     Every token is scored exactly once. A text longer than ``spec.window`` is read in windows that overlap by
     ``spec.overlap`` tokens, which give context and are not scored again. Padding is never scored.
     """
-    encoded = [_encode(tokenizer, text) for text in texts]
+    encoded = [encode_with_offsets(tokenizer, text) for text in texts]
     start, offsets = boundaries(tokenizer).before, [offsets for _, offsets in encoded]
     losses = score_ids(model, start, [ids for ids, _ in encoded], spec)
     contexts = [context_sizes(len(start), len(ids), spec) for ids, _ in encoded]
@@ -169,13 +169,6 @@ def to_metric(metric: str, nats_per_unit: np.ndarray) -> np.ndarray:
 def count_words(text: str) -> int:
     """Words as lm-evaluation-harness counts them."""
     return len(re.split(r"\s+", text))
-
-
-def _encode(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-    encoding = tokenizer(
-        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
-    )
-    return encoding["input_ids"], encoding["offset_mapping"]
 
 
 def _batches(windows: list[Window], size: int) -> list[list[Window]]:

@@ -47,6 +47,17 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
 
 
+def encode_with_offsets(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """Token ids as :func:`encode` gives them, and for each the characters of ``text`` that it covers: begin, end.
+
+    A token that ends inside a character covers that character too, as does the token after it.
+    """
+    encoding = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+    )
+    return encoding["input_ids"], encoding["offset_mapping"]
+
+
 @dataclass(frozen=True)
 class PackedBlocks(Dataset):
     """Blocks of token ids, ``input_ids`` of shape (blocks, block_length), and what text they hold."""

@@ -202,6 +202,20 @@ class TrainingSpec(Specification):
         return Layout(self.batch_size, self.gradient_accumulation, self.gradient_checkpointing)
 
 
+class DistillationSpec(Specification):
+    """Budget and optimisation of the token distillation of embeddings."""
+
+    steps: int = Field(100, ge=1)
+    """Updates of the embeddings."""
+    batch_size: int = Field(16, ge=1)
+    """Stretches of text in one step."""
+    chunk_characters: int = Field(256, ge=8)
+    """Longest stretch of text; each is read on its own."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """At the first step; it falls linearly to 0."""
+    seed: int = 42
+
+
 class EvaluationSpec(Specification):
     """How the test documents are scored."""
 

@@ -11,11 +11,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "workspace", "progress", "processes", "provenance", "packaged", "study", "language",
-    "corpus", "tokenization", "packing", "models", "vocabulary", "adapt", "inspection", "losses", "pace", "training",
-    "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation", "throughput", "errors",
-    "failures", "runs", "sweep", "export", "causes", "report", "comparisons", "pairs_report", "errors_report",
-    "errors_record", "rating", "forgetting_report", "rereading", "block_lengths", "vocabulary_report",
-    "training_report", "plots", "book", "cli", "__main__",
+    "corpus", "tokenization", "packing", "models", "adapt", "distillation", "vocabulary", "inspection", "losses",
+    "pace", "training", "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation",
+    "throughput", "errors", "failures", "runs", "sweep", "export", "causes", "report", "comparisons", "pairs_report",
+    "errors_report", "errors_record", "rating", "forgetting_report", "rereading", "block_lengths",
+    "vocabulary_report", "training_report", "plots", "book", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

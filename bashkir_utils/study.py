@@ -50,6 +50,20 @@ class CorpusSpec(Specification):
     """A file with a larger share of undecodable bytes is refused; below it they are replaced and counted."""
 
 
+class DistillationSpec(Specification):
+    """Budget and optimisation of the token distillation of embeddings."""
+
+    steps: int = Field(100, ge=1)
+    """Updates of the embeddings."""
+    batch_size: int = Field(16, ge=1)
+    """Stretches of text in one step."""
+    chunk_characters: int = Field(256, ge=8)
+    """Longest stretch of text; each is read on its own."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """At the first step; it falls linearly to 0."""
+    seed: int = 42
+
+
 class VocabularySpec(Specification):
     """Another vocabulary for a model: which entries, learned on what, and what their embeddings begin with."""
 
@@ -63,8 +77,10 @@ class VocabularySpec(Specification):
     """Of ``replace``: no entry is learned across the end of a morpheme. Bashkir only, by the analyser of this book."""
     characters: int = Field(4_000_000, ge=1)
     """How much of the training split the entries are learned on."""
-    embeddings: Literal["random", "mean", "weighted"] = "mean"
-    """What new entries begin with: ``vocabulary.mixing`` says how."""
+    embeddings: Literal["random", "mean", "weighted", "distilled"] = "mean"
+    """What new entries begin with: ``vocabulary.mixing`` says how. ``distilled`` goes on from ``mean``."""
+    distillation: DistillationSpec | None = None
+    """Of ``distilled``; null takes the defaults."""
     seed: int = 42
     corpus: str | None = None
     """Fingerprint of the corpus that they are learned on; ``Study.run_spec`` fills it in."""
@@ -75,6 +91,10 @@ class VocabularySpec(Specification):
             raise ValueError("vocabulary: extend and replace need entries, and trim takes none")
         if self.way != "replace" and (self.algorithm != "bpe" or self.morphemes):
             raise ValueError("vocabulary: algorithm and morphemes go with replace, and only with it")
+        if self.embeddings == "distilled" and self.way == "trim":
+            raise ValueError("vocabulary: trim has no new entry that could be distilled")
+        if self.distillation is not None and self.embeddings != "distilled":
+            raise ValueError("vocabulary: distillation goes with embeddings: distilled, and only with it")
         return self
 
 
@@ -200,20 +220,6 @@ class TrainingSpec(Specification):
     def layout(self) -> Layout:
         """How the profile cuts a step; any other of the same effective batch gives the same gradient."""
         return Layout(self.batch_size, self.gradient_accumulation, self.gradient_checkpointing)
-
-
-class DistillationSpec(Specification):
-    """Budget and optimisation of the token distillation of embeddings."""
-
-    steps: int = Field(100, ge=1)
-    """Updates of the embeddings."""
-    batch_size: int = Field(16, ge=1)
-    """Stretches of text in one step."""
-    chunk_characters: int = Field(256, ge=8)
-    """Longest stretch of text; each is read on its own."""
-    learning_rate: float = Field(1e-3, gt=0)
-    """At the first step; it falls linearly to 0."""
-    seed: int = 42
 
 
 class EvaluationSpec(Specification):

@@ -17,12 +17,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from . import provenance
 from .corpus import Corpus
+from .distillation import distil_embeddings
 from .exceptions import ModelError
 from .language import segment
 from .models import changed_folder, load_model, load_tokenizer
 from .packing import boundaries
 from .progress import quiet_libraries
-from .study import ModelSpec, VocabularySpec
+from .study import DistillationSpec, ModelSpec, VocabularySpec
 from .tokenization import sample_texts
 from .tokenization.alignment import ids_by_spelling, overlaps, sub_tokens
 from .tokenization.loading import Tokenizer, check_round_trip, from_transformers
@@ -103,14 +104,20 @@ def _changed(
     if spec is None:
         raise ModelError(f"model {model.name!r} keeps its vocabulary")
     tokenizer = load_tokenizer(model.base, workspace)
-    base = load_model(model.base, workspace, dtype="auto")
+    distilled = spec.embeddings == "distilled"
+    base = load_model(model.base, workspace, dtype=torch.float32 if distilled else "auto")
     old_entries = _rows(base.get_input_embeddings()).shape[0]
     began = time.perf_counter()
-    changed = change_tokenizer(tokenizer, spec, sample_texts(texts, spec.characters))
+    sample = sample_texts(texts, spec.characters)
+    changed = change_tokenizer(tokenizer, spec, sample)
     check_round_trip(from_transformers(model.name, model.name, changed.tokenizer))
     learned = time.perf_counter()
     change_embeddings(base, mixing(changed, tokenizer, old_entries, spec, texts), spec.seed)
     _name_special(base, changed.tokenizer)
+    if distilled:
+        settings, teacher = spec.distillation or DistillationSpec(), load_model(model.base, workspace)
+        new = [place for place, old in enumerate(changed.old_ids) if old == NEW]
+        distil_embeddings(teacher, tokenizer, base, changed.tokenizer, sample, settings, trained_ids=new)
     record = VocabularyRecord(changed.old_ids, old_entries, learned - began, time.perf_counter() - learned)
     return base, changed.tokenizer, record
 
@@ -148,6 +155,7 @@ def mixing(
     - ``mean``: the mean of the rows of the old sub-tokens that spell it (Gee et al., 2022, "Fast vocabulary transfer");
     - ``weighted``: the mean weighted by how often each old token shares bytes with it in running text, where a piece
       may be cut otherwise than alone; entries that do not occur there take ``mean``;
+    - ``distilled``: as ``mean``, which :mod:`~bashkir_utils.distillation` begins with;
     - ``random``: an empty row, which :func:`change_embeddings` draws.
 
     Document boundaries of a replaced vocabulary are made of the old ones, whatever is asked for.

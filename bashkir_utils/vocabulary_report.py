@@ -253,7 +253,7 @@ def both_normalisations(run: Run, corpus: Corpus, spec: EvaluationSpec, workspac
 
 def normalisation_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """:func:`both_normalisations` of several runs by their names, with the share that the dropped entries cost."""
-    table = pd.DataFrame.from_dict(found, orient="index").rename_axis("run")
+    table = pd.DataFrame.from_dict({name: dict(row) for name, row in found.items()}, orient="index").rename_axis("run")
     share = 1 - table["kept entries"] / table["all old entries"]
     return table.map("{:.3f}".format).assign(**{"due to the dropped entries": share.map("{:.1%}".format)})
 

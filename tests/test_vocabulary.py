@@ -20,7 +20,7 @@ from bashkir_utils.language import generate_documents
 from bashkir_utils.models import byte_tokenizer, changed_folder, load_model, load_tokenizer
 from bashkir_utils.packing import encode
 from bashkir_utils.planning.shapes import shape_of
-from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec
+from bashkir_utils.study import DistillationSpec, EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec
 from bashkir_utils.tokenization import from_transformers
 from bashkir_utils.tokenization import load_tokenizer as load_named
 from bashkir_utils.tokenization.alignment import ids_by_spelling, overlaps, sub_tokens
@@ -292,6 +292,22 @@ def test_the_stored_tokenizer_cuts_as_the_changed_one(architecture, way, text_co
     assert read_record(model, shared_workspace).old_ids == made.old_ids
 
 
+@pytest.mark.parametrize("way", ["extend", "replace"])
+def test_distilled_rows_begin_with_the_mean_and_move(way, text_corpus, shared_workspace):
+    entries = {"extend": 20, "replace": 300}[way]
+    loaded = {}
+    for embeddings in ("mean", "distilled"):
+        budget = DistillationSpec(steps=3, batch_size=2, chunk_characters=40) if embeddings == "distilled" else None
+        spec = VocabularySpec(way=way, entries=entries, embeddings=embeddings, distillation=budget)
+        model = ModelSpec(name=f"d-{way}", source="random:llama", vocabulary=spec).on(text_corpus.fingerprint)
+        prepare_vocabulary(model, text_corpus, shared_workspace)
+        loaded[embeddings] = embedded(load_model(model, shared_workspace))
+    moved = (loaded["mean"] - loaded["distilled"]).abs().amax(dim=1) > 0
+    assert moved.any()
+    if way == "extend":
+        assert not moved[:257].any()
+
+
 def test_what_does_not_fit_is_refused(text_corpus, workspace):
     model = ModelSpec(name="m", source="random:llama", vocabulary=WAYS["replace"])
     with pytest.raises(ModelError, match="none is named"):
@@ -308,7 +324,14 @@ def test_what_does_not_fit_is_refused(text_corpus, workspace):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"way": "trim", "entries": 5}, {"way": "replace"}, {"way": "extend", "entries": 5, "morphemes": True}]
+    "settings",
+    [
+        {"way": "trim", "entries": 5},
+        {"way": "replace"},
+        {"way": "extend", "entries": 5, "morphemes": True},
+        {"way": "trim", "embeddings": "distilled"},
+        {"way": "replace", "entries": 300, "distillation": {"steps": 3}},
+    ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings):
     with pytest.raises(ValidationError, match="vocabulary: "):

@@ -92,6 +92,11 @@ def with_budget(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
     return tuple(sorted(found, key=lambda report: budget_minutes(report) or 0.0))
 
 
+def without_budget(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
+    """The other studies, whose budget is in tokens or epochs, in their order."""
+    return tuple(report for report in reports if budget_minutes(report) is None)
+
+
 def budget_minutes(report: StudyReport) -> float | None:
     """Minutes of training of every run of a study; None where the budget is in tokens."""
     minutes: float | None = report.record.settings["training"].get("minutes")

@@ -78,6 +78,7 @@ def test_a_diverged_run_is_in_the_table_and_never_the_best(tmp_path):
 def test_studies_in_tokens_are_passed_over(tmp_path):
     plain = made_report(tmp_path)
     assert vocabulary_report.with_budget([plain]) == ()
+    assert vocabulary_report.without_budget([plain]) == (plain,)
     assert "nothing is claimed" in vocabulary_report.findings([plain])
     assert "No study" in vocabulary_report.budget_html([plain])
     assert len(plots.budgets([plain], "minutes", "x").axes[0].lines) == 0

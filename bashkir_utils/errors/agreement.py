@@ -78,7 +78,7 @@ def _interval(pair: np.ndarray, confidence: float) -> tuple[float, float]:
             (pair[:, 0], pair[:, 1]),
             _of_draw,
             paired=True,
-            vectorized=False,
+            vectorized=True,
             n_resamples=SAMPLES,
             confidence_level=confidence,
             method="percentile" if _perfect(pair) else "BCa",
@@ -87,9 +87,12 @@ def _interval(pair: np.ndarray, confidence: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def _of_draw(first: np.ndarray, second: np.ndarray) -> float:
-    value = rank_correlation(first, second)
-    return 0.0 if math.isnan(value) else value
+def _of_draw(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Rank correlations along ``axis``; 0 where one of the two does not vary."""
+    ranks = [rankdata(values, axis=axis) for values in (first, second)]
+    one, other = (each - each.mean(axis=axis, keepdims=True) for each in ranks)
+    scale = np.sqrt((one**2).sum(axis=axis) * (other**2).sum(axis=axis))
+    return np.divide((one * other).sum(axis=axis), scale, out=np.zeros_like(scale), where=scale > 0)
 
 
 def _perfect(pair: np.ndarray) -> bool:

@@ -33,7 +33,7 @@ def degeneration_table(continuations: pd.DataFrame) -> pd.DataFrame:
     """
     texts = continuations["continuation"]
     table = measure(continuations).assign(
-        words=texts.str.split().str.len(),
+        words=texts.map(lambda text: len(text.split())),
         characters=texts.str.len(),
         bytes=texts.map(lambda text: len(text.encode())),
         ended=continuations["ended"].astype(float).where(continuations["new_tokens"].notna()),

@@ -49,18 +49,21 @@ def measure(continuations: pd.DataFrame) -> pd.DataFrame:
         for a text without words; non_bashkir_letters (share of its letters; NaN without).
     """
     texts = continuations["continuation"]
-    together = continuations.groupby(["model", "decoding"], sort=False, dropna=False)["continuation"]
     loops = texts.map(lambda text: longest_loop(text).characters if text.split() else math.nan).astype(float)
     return continuations.assign(
         **{f"rep_{n}": [repeated_ngrams(text, n) for text in texts] for n in ORDERS},
-        **{
-            f"distinct_{n}": together.transform(lambda own, n=n: distinct(own.tolist(), n)).astype(float)
-            for n in ORDERS
-        },
+        **{f"distinct_{n}": _distinct_together(continuations, n) for n in ORDERS},
         longest_loop=loops,
         loop_share=loops / texts.str.len(),
         non_bashkir_letters=texts.map(non_bashkir_letter_share),
     )
+
+
+def _distinct_together(continuations: pd.DataFrame, n: int) -> list[float]:
+    """distinct-n of all the texts of its model and decoding, for each text."""
+    groups = continuations.groupby(["model", "decoding"], sort=False, dropna=False)
+    found = groups["continuation"].agg(lambda own: distinct(own.tolist(), n)).astype(float).tolist()
+    return [found[group] for group in groups.ngroup()]
 
 
 def summarise_continuations(measured: pd.DataFrame) -> pd.DataFrame:

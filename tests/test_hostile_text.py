@@ -308,7 +308,8 @@ class Lab:
         return sum(len(cell.get("outputs", [])) for cell in notebook.cells)
 
     def notebook(self, name: str) -> str:
-        return f"{self.address}lab/tree/{name}.ipynb?token={self.token}"
+        """Its address, in a workspace of its own: another would open what was open last as well."""
+        return f"{self.address}lab/workspaces/{name}/tree/{name}.ipynb?token={self.token}"
 
 
 @pytest.fixture(scope="module")

@@ -47,10 +47,11 @@ def plot_boundary_f1(table: pd.DataFrame, title: str = "Do tokens end where a su
 def _lines(axis: Axes, table: pd.DataFrame, column: str, chance: str | None = None) -> None:
     learned = table[~table["family"].isin(REFERENCES)].sort_values("vocabulary_size")
     for index, (family, rows) in enumerate(learned.groupby("family", sort=False)):
-        style = {"color": OKABE_ITO[index % len(OKABE_ITO)], "marker": _MARKERS[index % len(_MARKERS)]}
-        axis.plot(rows["vocabulary_size"], rows[column], label=plain(str(family)), **style)
+        colour, marker = OKABE_ITO[index % len(OKABE_ITO)], _MARKERS[index % len(_MARKERS)]
+        sizes = rows["vocabulary_size"]
+        axis.plot(sizes, rows[column], color=colour, marker=marker, label=plain(str(family)))
         if chance:
-            axis.plot(rows["vocabulary_size"], rows[chance], **style, markersize=3, linewidth=0.7, linestyle=":")
+            axis.plot(sizes, rows[chance], ":", color=colour, marker=marker, markersize=3, linewidth=0.7)
     references = table[table["family"].isin(REFERENCES)]
     for index, (name, value) in enumerate(references[column].items()):
         axis.axhline(

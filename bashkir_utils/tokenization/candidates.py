@@ -89,8 +89,8 @@ def sizes_for(texts: Iterable[str]) -> tuple[int, ...]:
 
 def grid(sizes: Iterable[int], *, morphemes: bool) -> tuple[Candidate, ...]:
     """Each size as BPE, as BPE that respects morphemes (where ``morphemes`` can be known), and as Unigram."""
-    kinds: list[tuple[Algorithm, bool]] = [("bpe", False), *([("bpe", True)] if morphemes else []), ("unigram", False)]
-    return tuple(Candidate(algorithm, size, cut) for algorithm, cut in kinds for size in sizes)
+    kinds: tuple[tuple[Algorithm, bool], ...] = (("bpe", False), ("bpe", True), ("unigram", False))
+    return tuple(Candidate(algorithm, size, cut) for algorithm, cut in kinds if morphemes or not cut for size in sizes)
 
 
 def segmenter(corpus: Corpus) -> Segment | None:

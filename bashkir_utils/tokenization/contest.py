@@ -96,7 +96,7 @@ def contest_findings(table: pd.DataFrame, grid: TrainedGrid, own: str) -> str:
         own: name of the model's own tokenizer, which the others are compared with.
     """
     learned = table[table["family"].isin({each.family for each in grid.contenders})]
-    lines = [_length_finding(learned, table.loc[own], own)] if len(learned) else []
+    lines = [_length_finding(learned, table[table.index == own].iloc[0], own)] if len(learned) else []
     if len(learned) and learned["family"].nunique() > 1:
         lines.append(_algorithm_finding(learned))
     if "f1" in table and {"bpe", "bpe+morphemes"} <= set(learned["family"]):
@@ -105,10 +105,9 @@ def contest_findings(table: pd.DataFrame, grid: TrainedGrid, own: str) -> str:
 
 
 def _length_finding(learned: pd.DataFrame, own: pd.Series, name: str) -> str:
-    best = learned["bytes_per_token"].idxmax()
-    row = learned.loc[best]
+    row = learned.sort_values("bytes_per_token").iloc[-1]
     return (
-        f"`{name}` spends {own['tokens_per_word']:.2f} tokens on a word; `{best}`, which writes most in a token, "
+        f"`{name}` spends {own['tokens_per_word']:.2f} tokens on a word; `{row.name}`, which writes most in a token, "
         f"{row['tokens_per_word']:.2f}: {row['bytes_per_token']:.2f} bytes a token against "
         f"{own['bytes_per_token']:.2f}, or {row['bytes_per_token'] / own['bytes_per_token']:.1f} times the text in the "
         f"same number of tokens. It keeps {row['words_kept_whole']:.0%} of the words whole, the model's own "

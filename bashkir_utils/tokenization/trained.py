@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer as Backend
@@ -35,7 +35,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CHUNK = re.compile(r"[^\S\x1c-\x1f]*[\S\x1c-\x1f]+|[^\S\x1c-\x1f]+")
 """Ends only where white space begins, where the pre-tokenizer always cuts; four controls are space to Python alone."""
 _ALPHABET = sorted(pre_tokenizers.ByteLevel.alphabet())
-_AS_IT_IS = MappingProxyType(
+_AS_IT_IS: Mapping[str, Any] = MappingProxyType(
     {
         "normalization_rule_name": "identity",
         "add_dummy_prefix": False,

@@ -8,13 +8,14 @@ the new token, shall have the hidden states of the teacher, which reads the old 
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def _ends(spans: Sequence[tuple[int, int]]) -> dict[int, int]:
 
     Where a token ends inside a character, the next one begins with the same character.
     """
-    last = (math.inf, math.inf)
+    last = (sys.maxsize, sys.maxsize)
     return {end: place for place, ((_, end), after) in enumerate(pairwise([*spans, last])) if 0 < end <= after[0]}
 
 
@@ -146,12 +147,11 @@ def distil_embeddings(  # noqa: PLR0913, PLR0917 - two models with their tokeniz
         DivergenceError: the loss or its gradient stopped being a finite number.
     """
     begun = time.monotonic()
-    weight = student.get_input_embeddings().weight
-    frozen = _frozen_rows(weight, trained_ids)
+    frozen = _frozen_rows(_embeddings(student).weight, trained_ids)
     _check(teacher, student, student_tokenizer)
     random = np.random.default_rng(spec.seed)
     rows = _aligned_texts(teacher_tokenizer, student_tokenizer, texts, spec, random)
-    curve, read = [], list[AlignedText]()
+    curve, read = list[tuple[int, float, float]](), list[AlignedText]()
     with _trains_only_embeddings(teacher, student):
         for batch, loss in _steps(teacher, student, frozen, _batches(rows, spec, random), spec):
             curve.append((len(curve) + 1, time.monotonic() - begun, loss))
@@ -173,7 +173,7 @@ def _steps(
     spec: DistillationSpec,
 ) -> Iterator[tuple[list[AlignedText], float]]:
     """Each batch with its loss, after the update that it led to."""
-    weight = student.get_input_embeddings().weight
+    weight = _embeddings(student).weight
     optimizer = torch.optim.AdamW([weight], lr=spec.learning_rate, weight_decay=0.0)
     schedule = get_linear_schedule_with_warmup(optimizer, 0, spec.steps)
     for batch in track(batches, "distillation", total=spec.steps, unit="step"):
@@ -181,9 +181,9 @@ def _steps(
             wanted = _states(teacher, [(row.teacher_ids, row.teacher_places) for row in batch])
         found = _states(student, [(row.student_ids, row.student_places) for row in batch])
         loss = mse_loss(found, wanted.to(found.device))
-        loss.backward()
-        weight.grad.masked_fill_(frozen, 0.0)
-        if not (torch.isfinite(loss) and torch.isfinite(weight.grad).all()):
+        (gradient,) = torch.autograd.grad(loss, weight)
+        weight.grad = gradient.masked_fill(frozen, 0.0)
+        if not (torch.isfinite(loss) and torch.isfinite(gradient).all()):
             raise DivergenceError("distillation: the loss is not a finite number; lower the learning rate")
         optimizer.step()
         optimizer.zero_grad()
@@ -191,9 +191,12 @@ def _steps(
         yield batch, loss.item()
 
 
+def _embeddings(model: PreTrainedModel) -> torch.nn.Embedding:
+    return cast(torch.nn.Embedding, model.get_input_embeddings())
+
+
 def _check(teacher: PreTrainedModel, student: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    weight = student.get_input_embeddings().weight
-    width = teacher.get_input_embeddings().weight.shape[1]
+    weight, width = _embeddings(student).weight, _embeddings(teacher).weight.shape[1]
     if weight.shape[1] != width:
         raise ModelError(f"distillation: the student has {weight.shape[1]} hidden units and the teacher {width}")
     if weight.dtype != torch.float32:
@@ -260,7 +263,7 @@ def _states(model: PreTrainedModel, lines: Sequence[tuple[Sequence[int], Sequenc
 @contextmanager
 def _trains_only_embeddings(teacher: PreTrainedModel, student: PreTrainedModel) -> Iterator[None]:
     """Gradients for the student's input embeddings alone and no dropout; afterwards all is as it was."""
-    embeddings = student.get_input_embeddings()
+    embeddings = _embeddings(student)
     padding = embeddings.padding_idx
     asked = [(each, each.requires_grad) for each in student.parameters()]
     modes = [(each, each.training) for model in (teacher, student) for each in model.modules()]

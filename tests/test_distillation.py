@@ -162,7 +162,8 @@ def test_chunks_end_at_words_unless_a_word_is_too_long():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_same_tokenizer_and_rows_have_loss_0_and_stay(architecture):
     teacher = teacher_of(architecture)
-    student = student_of(teacher, BYTE_LEVEL)
+    # dropout is off even in models that were being trained
+    student = student_of(teacher.train(), BYTE_LEVEL).train()
     result = distil(teacher, student, BYTE_LEVEL)
     assert list(result.curve["loss"]) == [0.0] * SPEC.steps
     for name, value in teacher.state_dict().items():
@@ -232,6 +233,19 @@ def test_rows_of_entries_that_do_not_occur_stay():
     distil_embeddings(teacher, BYTE_LEVEL, student, tokenizer, ["мин"], SPEC)
     moved = (student.get_input_embeddings().weight != before).any(dim=1).nonzero().flatten().tolist()
     assert set(moved) == {*boundaries(tokenizer).before, *encode(tokenizer, "мин")}
+
+
+def test_the_row_that_torch_keeps_gradients_from_is_trained_too():
+    teacher = teacher_of()
+    student = student_of(teacher, BYTE_LEVEL)
+    embeddings, start = student.get_input_embeddings(), BYTE_LEVEL.eos_token_id
+    assert embeddings.padding_idx == start
+    with torch.no_grad():
+        embeddings.weight.mul_(0.5)
+    before = embeddings.weight.detach().clone()
+    distil(teacher, student, BYTE_LEVEL)
+    assert (embeddings.weight[start] != before[start]).any()
+    assert embeddings.padding_idx == start
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not():

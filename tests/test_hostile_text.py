@@ -335,7 +335,16 @@ def lab(pages, tmp_path_factory) -> Iterator[Lab]:
         found = serving(server, home / "runtime")
         yield Lab(home, found["url"], found["token"])
     finally:
-        server.terminate()
+        stop(server)
+
+
+def stop(server: subprocess.Popen) -> None:
+    """Politely, since it has kernels to end; a second time less so."""
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
         server.wait()
 
 

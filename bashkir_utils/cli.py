@@ -319,6 +319,18 @@ def record(
 
 
 @app.command()
+def readme() -> None:
+    """Write the picture and the results in README.md again, each from the newest record of the study it names.
+
+    Example: bashkir readme
+    """
+    from .readme import refresh
+
+    for path in refresh(recorded_folder().parent.parent):
+        print(path)
+
+
+@app.command()
 def reread(profile: ProfileOption = "study", corpus: CorpusOption = None) -> None:
     """Count the tokens of a corpus under the paper's tokenizers into book/recorded/, for the chapter on the paper.
 

@@ -60,6 +60,18 @@ class Arm:
         return over_seeds([run.bits_per_byte.value for run in self.runs]).mean if self.runs else math.inf
 
     @property
+    def range(self) -> tuple[float, float]:
+        """Bits per byte of the lowest and the highest run; of one run, the ends of its interval over documents.
+
+        Raises:
+            ValueError: no run is left.
+        """
+        values = [run.bits_per_byte.value for run in self.runs]
+        if len(values) == 1:
+            return self.runs[0].bits_per_byte.low, self.runs[0].bits_per_byte.high
+        return min(values), max(values)
+
+    @property
     def left_out(self) -> str:
         """In words, how many runs are in no mean; empty where there is none."""
         counts = Counter(why.replace("_", " ") for why in self.failed.values())

@@ -31,6 +31,7 @@ VERBS = (
     "runs",
     "export",
     "record",
+    "readme",
     "reread",
     "throughput",
     "causes",

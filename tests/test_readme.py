@@ -1,0 +1,240 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from made_results import made, made_report
+from typer.testing import CliRunner
+
+from bashkir_utils import cli
+from bashkir_utils.exceptions import RunError
+from bashkir_utils.language import inflect
+from bashkir_utils.language.lexicon import COLUMNS, read_lexicon
+from bashkir_utils.readme import filled, newest, picture, picture_path, picture_text, refresh, results_markdown
+from bashkir_utils.report import FailedRun, load_recorded, record_study
+from bashkir_utils.workspace import recorded_folder
+
+ROOT = Path(__file__).parent.parent
+PLACES = (
+    "before\n<!-- picture of made, by hand -->\nold\n<!-- end -->\n"
+    "between\n<!-- results of made -->\n<!-- end -->\nafter\n"
+)
+
+
+def cells(report) -> dict[str, list[str]]:
+    """The rows of the table by way."""
+    lines = [line for line in results_markdown(report).splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: row[1:] for row in rows[2:]}
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def changed(report, **what):
+    return replace(report, record=report.record.model_copy(update=what))
+
+
+def dated(report, date: str):
+    return changed(report, rows=tuple(row.model_copy(update={"date": date}) for row in report.rows))
+
+
+# --- the project's own page ------------------------------------------------------------------------------------------
+
+
+def test_the_readme_agrees_with_the_records():
+    assert filled(readme(), load_recorded(recorded_folder())) == readme(), "run `bashkir readme`"
+
+
+def test_its_picture_agrees_with_the_records():
+    recorded = load_recorded(recorded_folder())
+    pictured = re.findall(r"<!-- picture of ([\w-]+)", readme())
+    assert pictured
+    for study in pictured:
+        root = ElementTree.fromstring((ROOT / picture_path(study)).read_bytes())
+        title = root.find("{http://www.w3.org/2000/svg}title").text
+        assert title == picture_text(newest(recorded, study)), "run `bashkir readme`"
+
+
+def test_its_numbers_are_those_of_the_file():
+    """Read from the JSON by hand, not through the report."""
+    files = [json.loads(path.read_text()) for path in recorded_folder().glob("*/results.json")]
+    study = re.search(r"<!-- results of ([\w-]+)", readme())[1]
+    record = max((f for f in files if f["study"] == study), key=lambda f: max(row["date"] for row in f["rows"]))
+    zero_shot = next(row for row in record["rows"] if row["kind"] == "zero_shot")["bits_per_byte"]
+    ends = f"{zero_shot['low']:.3f} to {zero_shot['high']:.3f}"
+    assert f"zero shot | {zero_shot['value']:.3f} | {ends} over documents | – | none |" in readme()
+    assert record["corpus"]["fingerprint"] in readme()
+    assert all(row["commit"] in readme() for row in record["rows"])
+
+
+def test_its_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)\s]+)\)", readme())
+    assert {"CONTRIBUTING.md#a-word-of-the-lexicon", "CITATION.cff", "LICENSE", "LICENSE-TEXT.md"} <= set(links)
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).is_file(), link
+        titles = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+        assert not anchor or anchor in [title.lower().replace(" ", "-") for title in titles], link
+
+
+def test_the_word_that_contributing_adds_is_a_line_of_the_lexicon(tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    line = re.search(r"```text\n +(.*)\n +```", text)[1]
+    path = tmp_path / "nouns_concrete.tsv"
+    path.write_text("\t".join(COLUMNS) + f"\n{line}\n", encoding="utf-8")
+    (entry,) = read_lexicon(path)
+    calls = re.findall(r'inflect\("(\w+)", "([\w+]+)"\)', text)
+    assert [stem for stem, _ in calls] == [entry.stem] * 2
+    printed = " ".join(inflect(entry, tags) for _, tags in calls)
+    assert f"This prints `{printed}`" in text
+    for name in re.findall(r"tests/test_\w+\.py", text):
+        assert (ROOT / name).is_file()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_one_seed_has_an_interval_over_documents(tmp_path):
+    report = made_report(tmp_path)
+    shown = cells(report)
+    assert list(shown) == ["zero shot", "full", "lora r8", "qlora r8"]
+    full = next(row for row in report.rows if row.kind == "full")
+    bits = full.bits_per_byte
+    ends = f"{bits.low:.3f} to {bits.high:.3f} over documents"
+    assert shown["full"] == [f"{bits.value:.3f}", ends, "42", "100,000 (5.0%)"]
+    assert shown["zero shot"][2:] == ["–", "none"]
+    assert "Each trained run had 1,000 training tokens." in results_markdown(report)
+
+
+def of_seeds(tmp_path, values: dict[int, float]):
+    """A report whose full fine-tuning has these bits per byte by seed."""
+    report = made_report(tmp_path, seeds=list(values))
+    rows = [
+        row.model_copy(update={"bits_per_byte": replace(row.bits_per_byte, value=values[row.seed])})
+        if row.kind == "full"
+        else row
+        for row in report.rows
+    ]
+    return changed(report, rows=tuple(rows))
+
+
+def test_several_seeds_have_a_mean_and_a_range(tmp_path):
+    shown = cells(of_seeds(tmp_path, {1: 1.10, 2: 1.30, 3: 1.23}))
+    assert shown["full"][:3] == ["1.210", "1.100 to 1.300 over seeds", "1, 2, 3"]
+
+
+def test_a_run_that_diverged_is_named_and_in_no_mean(tmp_path):
+    shown = cells(of_seeds(tmp_path, {1: 1.10, 2: 99.0, 3: 1.30}))
+    assert shown["full"][:3] == ["1.200", "1.100 to 1.300 over seeds", "1, 3 (1 diverged)"]
+
+
+def test_a_way_without_a_run_is_named(tmp_path):
+    failed = FailedRun(
+        model="tiny", method="lora_r99", kind="lora", rank=99, seed=42, reason="out_of_memory", message="no room"
+    )
+    report = changed(made_report(tmp_path), failed=(failed,))
+    assert cells(report)["lora r99"] == ["–", "–", "none (1 out of memory)", "–"]
+    assert "r99" not in picture_text(report)
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"minutes": 16, "tokens": 256000}, "16 minutes of training."),
+        ({"tokens": 256000, "epochs": None}, "256,000 training tokens."),
+        ({"tokens": None, "epochs": 3}, "3 epochs."),
+    ],
+)
+def test_the_budget_is_said(tmp_path, training, said):
+    report = made_report(tmp_path)
+    report = changed(report, settings=report.record.settings | {"training": training})
+    assert f"Each trained run had {said}" in results_markdown(report)
+
+
+def test_text_from_outside_is_inert_and_ends_no_place(tmp_path):
+    hostile = changed(made_report(tmp_path), remark="<!-- end --><script>x</script> | [a](http://b)")
+    once = filled(PLACES, [hostile])
+    assert "<script>" not in once
+    assert "](http" not in once
+    assert once.count("<!-- end -->") == 2
+    assert filled(once, [hostile]) == once
+
+
+# --- places and files ------------------------------------------------------------------------------------------------
+
+
+def test_only_the_places_are_written(tmp_path):
+    once = filled(PLACES, [made_report(tmp_path)])
+    assert once.startswith("before\n<!-- picture of made, by hand -->\n\n![Bits per byte")
+    assert "](book/static/results-made.svg)\n\n<!-- end -->\nbetween\n<!-- results of made -->\n\n| way |" in once
+    assert once.endswith("\n\n<!-- end -->\nafter\n")
+    assert "old" not in once
+
+
+def test_the_newest_record_of_a_study_is_shown(tmp_path):
+    report = made_report(tmp_path)
+    old, new = dated(report, "2025-01-01T00:00:00+00:00"), dated(report, "2026-05-05T00:00:00+00:00")
+    other = changed(dated(report, "2027-01-01T00:00:00+00:00"), study="another")
+    assert newest([new, other, old], "made") is new
+    with pytest.raises(RunError, match="no study called nothing is recorded"):
+        newest([new], "nothing")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing marked",
+        "<!-- results of made -->\n",
+        "<!-- results of made -->\n<!-- picture of made -->\n<!-- end -->\n",
+    ],
+)
+def test_a_place_without_an_end_is_refused(tmp_path, text):
+    with pytest.raises(RunError, match="needs its `<!-- end -->`"):
+        filled(text, [made_report(tmp_path)])
+
+
+def test_the_picture_is_the_same_each_time_and_described(tmp_path):
+    report = made_report(tmp_path)
+    assert picture(report) == picture(report)
+    assert picture_text(report).encode() in picture(report)
+    assert b"dc:date" not in picture(report)
+    full = next(row for row in report.rows if row.kind == "full").bits_per_byte
+    assert f"full {full.value:.3f} ({full.low:.3f} to {full.high:.3f} over documents)" in picture_text(report)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout with one recorded study."""
+    folder = tmp_path / "book" / "recorded"
+    study, corpus, runs, evaluations = made(tmp_path / "runs")
+    record_study(study, corpus, runs, evaluations, folder / "made-1")
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: folder)
+    return tmp_path
+
+
+def test_the_command_writes_the_page_and_the_picture(project):
+    (project / "README.md").write_text(PLACES, encoding="utf-8")
+    done = CliRunner().invoke(cli.app, ["readme"])
+    assert done.exit_code == 0, done.output
+    recorded = load_recorded(project / "book" / "recorded")
+    assert (project / "README.md").read_text(encoding="utf-8") == filled(PLACES, recorded)
+    assert (project / "book/static/results-made.svg").read_bytes() == picture(recorded[0])
+    assert done.output.splitlines() == [str(project / "README.md"), str(project / "book/static/results-made.svg")]
+
+
+def test_nothing_is_written_where_a_record_is_missing(project):
+    text = PLACES.replace("results of made", "results of other")
+    (project / "README.md").write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match="no study called other"):
+        refresh(project)
+    assert (project / "README.md").read_text(encoding="utf-8") == text
+    assert not (project / "book" / "static").exists()
+
+
+def test_a_project_without_a_page_is_told(project):
+    with pytest.raises(RunError, match=r"no README\.md there"):
+        refresh(project)

@@ -461,7 +461,8 @@ def _limits(run: Run, export: Export) -> str:
 
 def _licences(run: Run, corpus: Corpus) -> str:
     base = BASE_LICENCES.get(run.spec.model.source)
-    stated = "random weights, none" if is_random(run.spec.model) else "not known to the exporter: read the base's card"
+    drawn = run.spec.model.source.startswith(("random:", "scratch:"))
+    stated = "random weights, none" if drawn else "not known to the exporter: read the base's card"
     return (
         f"- base model: {base or stated}\n- corpus: {_corpus_licence(corpus)}\n\n"
         "Both bind whoever passes this folder on. The front matter names the base's where it is known."

@@ -31,7 +31,12 @@ def visible_text(text: str, limit: int = EXCERPT) -> str:
 def _visible_sign(sign: str) -> str:
     if sign == "\n":
         return " ↵ "
-    return sign if sign.isprintable() and not _INVISIBLE.match(sign) else f"⟨U+{ord(sign):04X}⟩"
+    return sign if is_drawn(sign) else f"⟨U+{ord(sign):04X}⟩"
+
+
+def is_drawn(sign: str) -> bool:
+    """Whether something is seen where this character stands; a space counts."""
+    return sign.isprintable() and not _INVISIBLE.match(sign)
 
 
 def terminal_text(text: str) -> str:

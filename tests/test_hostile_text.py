@@ -7,11 +7,7 @@ prompts, outputs, words and names through everything that shows them.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +16,6 @@ import nbformat
 import pytest
 import yaml
 from browser import executable, watched
-from playwright.sync_api import expect
 
 from bashkir_utils import book
 from bashkir_utils.language import generate_documents
@@ -120,10 +115,10 @@ dots = wellformed.well_formed_table(judged, bad)
 shown = {"well_formed": "well formed", "mixed_vowels": "mixed", "broken_letters": "broken"}
 display(word_plots.share_dots(dots, shown, heading))
 display(word_plots.copies(memorisation.memorisation_table(copied), heading))
-summary = errors.summarise_continuations(drawn.assign(new_tokens=1, broken_characters=0))
+summary = pd.DataFrame(dict.fromkeys(result_plots.REPETITION, 0.5), index=list(bad))
 display(result_plots.repetition_bars(summary, heading))
-curve = pd.DataFrame({"model": [*bad, "whose"], "word": 1, "surviving": 0.5, "low": 0.4, "high": 0.6, "followed": 9})
-display(switching_plots.survival_curves(curve, dict.fromkeys(bad, "full"), heading, heading))
+curve = pd.DataFrame({"model": [*bad, "whose"], "word": 1, "switched": 0.5, "low": 0.4, "high": 0.6})
+display(switching_plots.switch_curves(curve, dict.fromkeys(bad, "full"), heading, heading))
 display(agreement_plots.correlations({heading: means, bad[0]: means}, {bad[0]: heading}, heading))
 places = {"model": bad[:8], "kind": heading, "group": bad[:8]}
 lost = pd.DataFrame({**places, "bits_per_byte": 1.0, "low": 0.5, "high": 2.0})
@@ -258,7 +253,8 @@ def test_a_word_without_end_leaves_tables_readable(pages, browser):
     with watched(browser, viewport={"width": 1200, "height": 800}) as found:
         found.page.goto(pages.address(OWN))
         article = found.page.locator("article").bounding_box()["width"]
-        assert max(found.page.evaluate(MEASURES)["tables"]) < 1.5 * article
+        widths = found.page.evaluate(MEASURES)["tables"]
+        assert max(widths) < 1.5 * article, widths
 
 
 def test_fragments_are_shown_and_not_removed(pages, browser):
@@ -270,102 +266,3 @@ def test_fragments_are_shown_and_not_removed(pages, browser):
     assert "⟨U+001B⟩[31mҡыҙыл" in text
     assert "⟨U+202E⟩терс" in text
     assert "The last line." in text
-
-
-# ----------------------------------------------------------------------------------------------------------- JupyterLab
-
-LAB_SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none", "maxNumberOutputs": 10_000},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
-"""Every cell and output in the page at once, and nothing asked of other machines."""
-OPENED = (OWN, "06_errors")
-PATIENCE = 300_000
-"""Milliseconds that Lab may take to open a notebook on a busy machine."""
-# formulas are not counted: Lab sets what looks like one in Markdown, escaped or not, which runs nothing
-LAB_MEASURES = """() => {
-  const INVISIBLE = /[\\u0000\\u001b\\u007f\\u034f\\u115f\\u2800\\u3164\\u202a-\\u202e\\u2066-\\u2069\\ufe0f\\ufeff]/;
-  const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
-  const inside = (what) => outputs.flatMap((output) => [...output.querySelectorAll(what)]);
-  return {
-    foreign: inside("script, a[href], iframe, object, embed, form, textarea").map((e) => e.outerHTML),
-    pictures: inside("img").map((image) => image.src).filter((src) => !src.startsWith("data:image/png;base64,")),
-    invisible: outputs.flatMap((each) => [...each.textContent]).filter((sign) => INVISIBLE.test(sign)).length,
-    turned: inside("*").filter((node) => getComputedStyle(node).direction !== "ltr").length,
-  };
-}"""
-
-
-@dataclass(frozen=True)
-class Lab:
-    folder: Path
-    address: str
-    token: str
-
-    def outputs(self, name: str) -> int:
-        """How many outputs the notebook holds."""
-        notebook = nbformat.read(self.folder / f"{name}.ipynb", as_version=4)
-        return sum(len(cell.get("outputs", [])) for cell in notebook.cells)
-
-    def notebook(self, name: str) -> str:
-        """Its address, in a workspace of its own: another would open what was open last as well."""
-        return f"{self.address}lab/workspaces/{name}/tree/{name}.ipynb?token={self.token}"
-
-
-@pytest.fixture(scope="module")
-def lab(pages, tmp_path_factory) -> Iterator[Lab]:
-    """JupyterLab on the executed notebooks, which it trusts as if they had been run there: it cleans nothing."""
-    home = tmp_path_factory.mktemp("lab")
-    folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    environment = {**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
-    for name, content in LAB_SETTINGS.items():
-        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(content))
-    # copies, since Lab saves what it opens
-    copies = [shutil.copy(pages.executed / f"{name}.ipynb", home) for name in OPENED]
-    subprocess.run([sys.executable, "-m", "nbformat.sign", *map(str, copies)], env=environment, check=True)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(
-            [*command, "--ServerApp.port=0", f"--ServerApp.root_dir={home}"],
-            env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        found = serving(server, home / "runtime")
-        yield Lab(home, found["url"], found["token"])
-    finally:
-        stop(server)
-
-
-def stop(server: subprocess.Popen) -> None:
-    """Politely, since it has kernels to end; a second time less so."""
-    server.terminate()
-    try:
-        server.wait(30)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def serving(server: subprocess.Popen, folder: Path) -> dict[str, str]:
-    """What the server writes down of itself once it listens."""
-    path = folder / f"jpserver-{server.pid}.json"
-    while not path.is_file():
-        assert server.poll() is None, "JupyterLab did not start"
-        time.sleep(0.1)
-    return json.loads(path.read_text())
-
-
-@pytest.mark.parametrize("name", OPENED)
-def test_a_notebook_in_jupyterlab_stays_as_it_is(lab, browser, name):
-    with watched(browser) as found:
-        page = found.page
-        page.set_default_timeout(PATIENCE)
-        page.goto(lab.notebook(name))
-        expect(page.locator(".jp-OutputArea-output")).to_have_count(lab.outputs(name), timeout=PATIENCE)
-        page.evaluate(SETTLED)
-        measured = page.evaluate(LAB_MEASURES)
-        assert measured == {"foreign": [], "pictures": [], "invisible": 0, "turned": 0}
-        assert (found.foreign, found.dialogs) == ([], [])
-        assert page.evaluate("window.hacked") is None

@@ -80,6 +80,6 @@ def test_reliability_draws_intervals_beside_the_line(tmp_path):
 def test_names_of_unknown_origin_are_no_formulas():
     bad = "$\\bad{ $\x1b"
     curves = CURVES.assign(model=CURVES["model"].replace("people", bad))
-    figure = switching.survival_curves(curves, KINDS, bad, bad)
+    figure = switching.switch_curves(curves, KINDS, bad, bad)
     figure.canvas.draw()
     assert figure.axes[0].lines[-1].get_label() == plain(bad)

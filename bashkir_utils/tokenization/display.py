@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from ..markup import is_drawn
 from .loading import Tokenizer
 
 TINTS = ("#CFE3F1", "#FBE3B5", "#CDEBDF", "#F5DCE9")
@@ -22,7 +23,7 @@ def visible(piece: bytes) -> str:
 def _visible_sign(sign: str) -> str:
     if sign == " ":
         return "␣"
-    if sign.isprintable():
+    if is_drawn(sign):
         return sign
     return "".join(f"⟨{byte:02X}⟩" for byte in sign.encode(errors="surrogateescape"))
 

@@ -276,7 +276,8 @@ def _pair(model: str, row: dict[Any, Any], language: str | None) -> str:
     cell = '<td style="text-align:left;overflow-wrap:anywhere">'
     text = f"<bdi{lang_attribute(language)}>"
     return (
-        f'<tr><th scope="row">{escape_html(model)}</th>{cell}{text}{wrote}</bdi></td>'
+        f'<tr><th scope="row" style="overflow-wrap:anywhere;min-width:6em">{escape_html(model)}</th>'
+        f"{cell}{text}{wrote}</bdi></td>"
         f"{cell}{text}{row['found']}</bdi> <small>(<bdi>{escape_html(origin)}</bdi>)</small></td></tr>"
     )
 

@@ -43,18 +43,18 @@ def budget(tmp_path, minutes, bits):
 @pytest.fixture
 def reports(tmp_path):
     return [
-        budget(tmp_path, 16.0, {"own": 1.5, "new": 1.2, "fresh": 1.1}),
+        budget(tmp_path, 60.0, {"own": 1.5, "new": 1.2, "fresh": 1.1}),
         budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4}),
     ]
 
 
 def test_reductions_by_hand(reports):
     table = vocabulary_report.budget_table(reports)
-    assert table["minutes"].tolist() == [4.0] * 3 + [16.0] * 3
+    assert table["minutes"].tolist() == [4.0] * 3 + [60.0] * 3
     assert table["group"].tolist() == ["changed", "nothing", "own", "nothing", "changed", "own"]
     short, long = vocabulary_report.reductions(table)
     assert (short.minutes, short.share) == (4.0, pytest.approx(1 - 1.3 / 2.0))
-    assert (long.minutes, long.share) == (16.0, pytest.approx(1 - 1.2 / 1.5))
+    assert (long.minutes, long.share) == (60.0, pytest.approx(1 - 1.2 / 1.5))
 
 
 def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
@@ -65,6 +65,12 @@ def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     assert "(*fresh full*, 1.400) is behind the best adapted one (*new full*, 1.300)" in said
     assert "(*fresh full*, 1.100) is ahead of the best adapted one (*new full*, 1.200)" in said
     assert "One seed" in said
+
+
+def test_no_goal_is_claimed_for_another_budget(tmp_path):
+    said = vocabulary_report.findings([budget(tmp_path, 0.4, {"own": 2.0, "new": 1.3, "fresh": 1.4})])
+    assert "35.0% fewer" in said
+    assert "goal" not in said
 
 
 def test_a_diverged_run_is_in_the_table_and_never_the_best(tmp_path):

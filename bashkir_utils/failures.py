@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from . import provenance
 from .exceptions import BashkirError, DivergenceError, DownloadError, MemoryLimitError
-from .study import Specification
+from .study import ModelSpec, RunSpec, Specification
 from .workspace import Workspace, read_json, write_json
 
 FAILED = ".failed"
@@ -91,12 +91,13 @@ def recorded(run_id: str, workspace: Workspace) -> Iterator[None]:
     forget(run_id, workspace)
 
 
-def record(run_id: str, workspace: Workspace, reason: Reason, message: str, *, started: bool = True) -> None:
+def record(run_id: str, workspace: Workspace, reason: Reason, message: str, *, started: bool = True) -> Failure:
     """Write down that a run failed; the disk may be the reason, so what cannot be written is let go."""
     about = {"date": provenance.now(), "machine": provenance.machine()}
     failure = Failure(run_id=run_id, reason=reason, message=message, started=started, **about)
     with contextlib.suppress(OSError):
         write_json(_path(run_id, workspace), failure.model_dump(mode="json"))
+    return failure
 
 
 def forget(run_id: str, workspace: Workspace) -> None:
@@ -111,6 +112,15 @@ def find(run_id: str, workspace: Workspace) -> Failure | None:
         return Failure.model_validate(read_json(_path(run_id, workspace)))
     except (OSError, ValueError, ValidationError):
         return None
+
+
+def undownloaded(model: ModelSpec, failed: Iterable[tuple[RunSpec, Failure]]) -> Failure | None:
+    """The failure among ``failed`` that says that the weights of ``model`` cannot be fetched, if there is one.
+
+    Fetching gives up after minutes of silence; a study asks for the same weights once a cell.
+    """
+    same = (why for cell, why in failed if (cell.model.source, cell.model.revision) == (model.source, model.revision))
+    return next((why for why in same if why.reason == Reason.DOWNLOAD), None)
 
 
 def list_failures(workspace: Workspace) -> list[Failure]:

@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -165,18 +165,30 @@ class Attempts:
 def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -> Attempts:
     """The runs of these cells as by :func:`obtain`; one that fails for a reason of ``SHOWN`` does not stop the rest.
 
+    Weights that could not be fetched for one cell are not asked for again.
+
     Raises:
         BashkirError: anything else went wrong, which the user can mend before asking again, such as a full disk.
     """
     found: list[Run] = []
     failed: list[tuple[RunSpec, Failure]] = []
     for cell in cells:
-        done = _attempt(cell, workspace, partial(obtain, cell, corpus, workspace))
+        known = without_weights(cell, failed, workspace)
+        done = known or _attempt(cell, workspace, partial(obtain, cell, corpus, workspace))
         if isinstance(done, Failure):
             failed.append((cell, done))
         else:
             found.append(done)
     return Attempts(tuple(found), tuple(failed))
+
+
+def without_weights(cell: RunSpec, failed: Iterable[tuple[RunSpec, Failure]], workspace: Workspace) -> Failure | None:
+    """The failure of a cell whose weights could not be fetched for a cell in ``failed``, written down as its own.
+
+    None where there is no such cell, or this one is finished and needs no weights to be loaded.
+    """
+    why = None if is_stored(cell.run_id, workspace) else failures.undownloaded(cell.model, failed)
+    return why and failures.record(cell.run_id, workspace, why.reason, why.message)
 
 
 def is_stored(run_id: str, workspace: Workspace) -> bool:

@@ -44,6 +44,7 @@ from .runs import (
     obtain,
     pair_scores,
     stored_bits,
+    without_weights,
     zero_shot_bits,
 )
 from .study import EvaluationSpec, ForgettingSpec, Layout, PairsSpec, RunSpec, Specification, Study
@@ -247,14 +248,21 @@ def _is_named(cell: RunSpec, pattern: str) -> bool:
 def run_here(planned: Plan, corpus: Corpus) -> Iterator[Outcome]:
     """Run the pending cells one after the other; those that other processes work on come last.
 
-    What the plan refused comes first, as outcomes.
+    What the plan refused comes first, as outcomes. Weights that could not be fetched for one cell are not asked for
+    again.
     """
     yield from planned.refused
-    waiting = planned.orders(Resources())
+    waiting, failed = planned.orders(Resources()), list[tuple[RunSpec, Failure]]()
     while waiting:
         order = next((o for o in waiting if not is_busy(o.cell.run_id, planned.workspace)), waiting[0])
         waiting.remove(order)
-        yield carry_out(order, corpus, planned.pairs)
+        if (why := without_weights(order.cell, failed, planned.workspace)) is not None:
+            yield Outcome(run_id=order.cell.run_id, state="failed", seconds=0, message=why.message)
+            continue
+        outcome = carry_out(order, corpus, planned.pairs)
+        if outcome.state == "failed" and (found := failures.find(order.cell.run_id, planned.workspace)) is not None:
+            failed.append((order.cell, found))
+        yield outcome
 
 
 def carry_out(order: Order, corpus: Corpus, pairs: StudyPairs | None) -> Outcome:

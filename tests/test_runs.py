@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from bashkir_utils import runs
+from bashkir_utils import failures, runs
 from bashkir_utils.exceptions import DivergenceError, DownloadError, ModelError, RunError, TokenizerError
 from bashkir_utils.failures import Failure
 from bashkir_utils.language.pairs import generate_pairs
@@ -84,20 +84,25 @@ def test_a_run_that_diverges_or_wants_too_much_memory_does_not_stop_the_rest(ask
 
 
 def test_a_model_that_cannot_be_fetched_does_not_stop_the_rest(ask, text_corpus, workspace, monkeypatch):
-    load = runs.load_base
+    load, asked = runs.load_base, []
 
     def gated(model, *others):
         if model.name == "gated":
+            asked.append(model.name)
             raise DownloadError("no access")
         return load(model, *others)
 
     monkeypatch.setattr(runs, "load_base", gated)
-    closed = ask("zero_shot").model_copy(update={"model": ModelSpec(name="gated", source="random:gpt2")})
-    done = runs.obtain_all([closed, ask("zero_shot")], text_corpus, workspace)
+    model = ModelSpec(name="gated", source="random:phi")
+    closed, other = (ask(kind).model_copy(update={"model": model}) for kind in ("zero_shot", "lora"))
+    done = runs.obtain_all([closed, ask("zero_shot"), other], text_corpus, workspace)
     assert [run.run_id for run in done.runs] == [ask("zero_shot").run_id]
     assert [(cell, failure.reason, failure.message) for cell, failure in done.failed] == [
-        (closed, "download", "no access")
+        (closed, "download", "no access"),
+        (other, "download", "no access"),
     ]
+    assert asked == ["gated"]
+    assert failures.find(other.run_id, workspace).message == "no access"
 
 
 def test_what_the_user_can_mend_stops_a_chapter(ask, text_corpus, workspace, monkeypatch):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bashkir_utils import cli, corpus, failures, planning, runs, sweep
 from bashkir_utils.evaluation import Interval
-from bashkir_utils.exceptions import PlanError, SweepError
+from bashkir_utils.exceptions import DownloadError, PlanError, SweepError
 from bashkir_utils.failures import Reason
 from bashkir_utils.planning import Machine, step_of, training_memory
 from bashkir_utils.planning.plan import SAFETY
@@ -80,6 +80,30 @@ def test_a_failed_cell_is_recorded_and_the_others_go_on(smoke, text, workspace, 
     assert len(again.cells) == 4
     found = states(again, [])
     assert found["tiny-llama-full"] == "found"
+
+
+def test_weights_that_cannot_be_fetched_are_asked_for_once(smoke, text, workspace, monkeypatch):
+    gated = LLAMA.model_copy(update={"name": "gated", "source": "hub:someone/gated", "methods": ("full",)})
+    study = smoke.model_copy(update={"models": (gated, LLAMA.model_copy(update={"methods": ()}))})
+    obtain, asked = sweep.obtain, []
+
+    def fetch(cell, *others):
+        asked.append(cell.model.name)
+        if cell.model == gated:
+            with failures.recorded(cell.run_id, workspace):
+                raise DownloadError("gated: the Hub cannot be reached")
+        return obtain(cell, *others)
+
+    monkeypatch.setattr(sweep, "obtain", fetch)
+    planned = sweep.plan(study, text, workspace)
+    outcomes = list(sweep.run_here(planned, text))
+    assert asked == ["gated", "tiny-llama"]
+    assert [each.message for each in outcomes if each.state == "failed"] == ["gated: the Hub cannot be reached"] * 2
+    assert states(planned, outcomes) == {
+        "gated-zero_shot": "download",
+        "gated-full": "download",
+        "tiny-llama-zero_shot": "finished",
+    }
 
 
 def test_a_cell_that_ends_worse_than_its_model_is_diverged(smoke, text, workspace, monkeypatch):

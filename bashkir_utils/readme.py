@@ -1,6 +1,7 @@
-"""The picture and the table of results in README.md, written from the recorded studies.
+"""Pictures, results and findings of README.md and of the book's first page, written from what is recorded.
 
-A marked place in the file names a study; the newest record of that name fills it, and nothing else is touched::
+A marked place in a page names what is written there and of what record; nothing else is touched. Of the studies of one
+name the newest is taken. ``paper`` names the text that bytes per token were measured on, by its fingerprint::
 
     <!-- results of study, written by `bashkir readme` -->
     …
@@ -11,74 +12,130 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from .comparisons import Arm, arms
+from matplotlib.figure import Figure
+
+from . import rereading
+from .comparisons import Arm, arms, findings
 from .exceptions import RunError
+from .forgetting_report import LANGUAGES, forgetting_table
 from .markup import escape_markdown
+from .plots.forgetting import forgetting_against_gain
+from .plots.rereading import converted
 from .plots.ways import as_svg, ways
 from .report import StudyReport, load_recorded, provenance_line, recorded_heading
+from .rereading import Lengths
 from .workspace import disk_errors
 
-FILE, RECORDED, PICTURES = "README.md", "book/recorded", "book/static"
-_BEGIN = r"<!-- (?P<what>picture|results) of (?P<study>[\w-]+)(?=[ ,])[^>]*-->\n"
+PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
+_BEGIN = r"<!-- (?P<what>[a-z]+) of (?P<name>[\w-]+)(?=[ ,])[^>]*-->\n"
 _PLACE = re.compile(rf"(?P<begin>{_BEGIN})(?:(?!<!-- ).)*(?P<end><!-- end -->)", re.DOTALL)
 _HEAD = ("way", "bits per byte", "from … to", "seeds", "trained parameters")
 
 
+@dataclass(frozen=True)
+class Records:
+    """What is recorded and may be shown."""
+
+    studies: tuple[StudyReport, ...]
+    lengths: tuple[Lengths, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what it shows, in words and with its numbers."""
+
+    figure: Figure
+    text: str
+
+    @property
+    def svg(self) -> bytes:
+        """The file; the same each time."""
+        return as_svg(self.figure, self.text)
+
+
+def load_records(folder: Path) -> Records:
+    """Everything under ``book/recorded``; raises RunError where a record is damaged."""
+    return Records(load_recorded(folder), rereading.load_lengths(folder / rereading.FOLDER))
+
+
 def refresh(project: Path) -> list[Path]:
-    """Write the marked places of ``project``'s README.md and the pictures again; gives the files written.
+    """Write the marked places of ``project``'s pages and the pictures again; gives the files written.
 
     Raises:
-        RunError: a record is damaged or missing, there is no README.md or no marked place in it, or the disk is full.
+        RunError: a record is damaged or missing, a page is not there or has no marked place, or the disk is full.
     """
-    if not (project / FILE).is_file():
-        raise RunError(f"{project}: no {FILE} there; run this in the book's checkout")
-    recorded = load_recorded(project / RECORDED)
-    with disk_errors(FILE, RunError):
-        text = (project / FILE).read_text(encoding="utf-8")
-        written = {project / FILE: filled(text, recorded).encode()} | {
-            project / picture_path(study): picture(newest(recorded, study)) for study in _pictured(text)
-        }
+    if missing := [page for page in PAGES if not (project / page).is_file()]:
+        raise RunError(f"{project}: no {missing[0]} there; run this in the book's checkout")
+    records = load_records(project / RECORDED)
+    with disk_errors("the pages", RunError):
+        texts = {page: (project / page).read_text(encoding="utf-8") for page in PAGES}
+        written = {project / page: filled(text, records, page).encode() for page, text in texts.items()}
+        for text in texts.values():
+            written |= {project / path: picture.svg for path, picture in pictures(text, records).items()}
         for path, content in written.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     return list(written)
 
 
-def filled(text: str, recorded: Sequence[StudyReport]) -> str:
-    """``text`` with every marked place written again.
+def filled(text: str, records: Records, page: str = PAGES[0]) -> str:
+    """``text`` of a page with every marked place written again.
 
     Raises:
-        RunError: no place is marked, one has no end, or its study is not recorded.
+        RunError: no place is marked, one has no end, is of an unknown kind, or its record is missing.
     """
     places = len(_PLACE.findall(text))
     if not places or places != len(re.findall(_BEGIN, text)):
-        raise RunError(f"{FILE}: every `<!-- results of STUDY -->` needs its `<!-- end -->`, and one must be there")
-    return _PLACE.sub(lambda place: _written(place, recorded), text)
+        raise RunError(f"{page}: every `<!-- results of STUDY -->` needs its `<!-- end -->`, and one must be there")
+    return _PLACE.sub(lambda place: _written(place, records, page), text)
 
 
-def _written(place: re.Match[str], recorded: Sequence[StudyReport]) -> str:
-    report = newest(recorded, place["study"])
-    content = results_markdown(report) if place["what"] == "results" else _picture_markdown(report)
+def pictures(text: str, records: Records) -> dict[str, Picture]:
+    """The pictures that a page's marked places ask for, by path from the project's folder."""
+    asked = [(place["what"], place["name"]) for place in _PLACE.finditer(text)]
+    return {picture_path(what, name): _DRAWN[what](records, name) for what, name in asked if what in _DRAWN}
+
+
+def picture_path(what: str, name: str) -> str:
+    """Where a picture lies, from the project's folder."""
+    return f"{PICTURES}/{'results' if what == 'picture' else what}-{name}.svg"
+
+
+def _written(place: re.Match[str], records: Records, page: str) -> str:
+    what, name = place["what"], place["name"]
+    if what in _DRAWN:
+        shown = escape_markdown(_DRAWN[what](records, name).text)
+        path = Path(picture_path(what, name))
+        content = f"![{shown}]({path.relative_to(Path(page).parent).as_posix()})"
+    elif what in _TOLD:
+        content = _TOLD[what](records, name)
+    else:
+        raise RunError(f"{page}: nothing is known to write as {what!r}; there is {', '.join((*_DRAWN, *_TOLD))}")
     return f"{place['begin']}\n{content}\n\n{place['end']}"
 
 
-def _pictured(text: str) -> list[str]:
-    return [place["study"] for place in _PLACE.finditer(text) if place["what"] == "picture"]
-
-
-def newest(recorded: Sequence[StudyReport], study: str) -> StudyReport:
+def newest(studies: Sequence[StudyReport], study: str) -> StudyReport:
     """The record of ``study`` whose last run is the youngest.
 
     Raises:
         RunError: there is none.
     """
-    found = [report for report in recorded if report.record.study == study]
+    found = [report for report in studies if report.record.study == study]
     if not found:
         raise RunError(f"no study called {study} is recorded in {RECORDED}: `bashkir record` writes one")
     return max(found, key=lambda report: max(row.date for row in report.rows))
+
+
+def _measured_on(lengths: Sequence[Lengths], fingerprint: str) -> Lengths:
+    found = next((each for each in lengths if each.about.fingerprint == fingerprint), None)
+    if found is None:
+        raise RunError(f"bytes per token are not recorded for the text {fingerprint}")
+    return found
 
 
 # -------------------------------------------------------------------------------------------------------------- table
@@ -123,28 +180,54 @@ def _budget(training: Mapping[str, Any]) -> str:
     return ""
 
 
-# ------------------------------------------------------------------------------------------------------------ picture
+# ----------------------------------------------------------------------------------------------------------- pictures
 
 
-def picture(report: StudyReport) -> bytes:
-    """The picture as SVG; its description is :func:`picture_text`."""
-    return as_svg(ways(report), picture_text(report))
+def picture_of_ways(report: StudyReport) -> Picture:
+    """Bits per byte of every way of adaptation."""
+    shown = [f"{arm.label} {arm.mean:.3f} ({_range(arm)})" for arm in arms(report) if arm.runs]
+    return Picture(ways(report), f"Bits per byte on the test documents, fewer is better: {'; '.join(shown)}.")
 
 
-def picture_path(study: str) -> str:
-    """Where the picture lies, relative to README.md."""
-    return f"{PICTURES}/results-{study}.svg"
+def picture_of_forgetting(report: StudyReport) -> Picture:
+    """What every way loses in other languages against what it gains."""
+    table = forgetting_table(report)
+    shown = [
+        f"{row['label']} in {LANGUAGES[row['language']]} {row['difference']:+.3f} "
+        f"({row['low']:+.3f} to {row['high']:+.3f})"
+        for row in table.to_dict("records")
+    ]
+    figure = forgetting_against_gain(report, f"Recorded study {report.record.study}: gained and forgotten")
+    return Picture(figure, f"Change of bits per byte in other languages, more is forgotten: {'; '.join(shown)}.")
 
 
-def picture_text(report: StudyReport) -> str:
-    """What the picture shows, in words and with its numbers."""
-    return _described(report, str)
+def picture_of_paper(lengths: Lengths) -> Picture:
+    """The perplexities of the paper as reported and in bits per byte."""
+    table = rereading.converted_table(lengths, rereading.draw(lengths))
+    shown = [
+        f"{name}: perplexity per token {row['perplexity']:.2f}, bits per byte {row['bits_per_byte']:.3f}"
+        for name, row in table.iterrows()
+    ]
+    figure = converted(table, "The paper's figures on two scales")
+    return Picture(figure, f"As reported, and computed here: {'; '.join(shown)}.")
 
 
-def _described(report: StudyReport, name: Callable[[str], str]) -> str:
-    shown = [f"{name(arm.label)} {arm.mean:.3f} ({_range(arm)})" for arm in arms(report) if arm.runs]
-    return f"Bits per byte on the test documents, fewer is better: {'; '.join(shown)}."
+_DRAWN: Mapping[str, Callable[[Records, str], Picture]] = MappingProxyType(
+    {
+        "picture": lambda records, name: picture_of_ways(newest(records.studies, name)),
+        "forgetting": lambda records, name: picture_of_forgetting(newest(records.studies, name)),
+        "paper": lambda records, name: picture_of_paper(_measured_on(records.lengths, name)),
+    }
+)
+_TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
+    {
+        "results": lambda records, name: results_markdown(newest(records.studies, name)),
+        "findings": lambda records, name: findings(newest(records.studies, name)),
+        "reading": lambda records, name: _reading(_measured_on(records.lengths, name)),
+    }
+)
+"""What may stand in a marked place: pictures, and text."""
 
 
-def _picture_markdown(report: StudyReport) -> str:
-    return f"![{_described(report, escape_markdown)}]({picture_path(report.record.study)})"
+def _reading(lengths: Lengths) -> str:
+    return f"{rereading.findings(lengths, rereading.draw(lengths))}\n\n{rereading.text_line(lengths)}"

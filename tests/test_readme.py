@@ -12,8 +12,18 @@ from bashkir_utils import cli
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.language import inflect
 from bashkir_utils.language.lexicon import COLUMNS, read_lexicon
-from bashkir_utils.readme import filled, newest, picture, picture_path, picture_text, refresh, results_markdown
-from bashkir_utils.report import FailedRun, load_recorded, record_study
+from bashkir_utils.readme import (
+    PAGES,
+    Records,
+    filled,
+    load_records,
+    newest,
+    picture_of_ways,
+    pictures,
+    refresh,
+    results_markdown,
+)
+from bashkir_utils.report import FailedRun, record_study
 from bashkir_utils.workspace import recorded_folder
 
 ROOT = Path(__file__).parent.parent
@@ -45,18 +55,31 @@ def dated(report, date: str):
 # --- the project's own page ------------------------------------------------------------------------------------------
 
 
-def test_the_readme_agrees_with_the_records():
-    assert filled(readme(), load_recorded(recorded_folder())) == readme(), "run `bashkir readme`"
+@pytest.fixture(scope="module")
+def records():
+    return load_records(recorded_folder())
 
 
-def test_its_picture_agrees_with_the_records():
-    recorded = load_recorded(recorded_folder())
-    pictured = re.findall(r"<!-- picture of ([\w-]+)", readme())
-    assert pictured
-    for study in pictured:
-        root = ElementTree.fromstring((ROOT / picture_path(study)).read_bytes())
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_agrees_with_the_records(records, page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert filled(text, records, page) == text, "run `bashkir readme`"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_pictures_agree_with_the_records(records, page):
+    drawn = pictures((ROOT / page).read_text(encoding="utf-8"), records)
+    assert drawn
+    for path, picture in drawn.items():
+        root = ElementTree.fromstring((ROOT / path).read_bytes())
         title = root.find("{http://www.w3.org/2000/svg}title").text
-        assert title == picture_text(newest(recorded, study)), "run `bashkir readme`"
+        assert title == picture.text, "run `bashkir readme`"
+
+
+def test_the_first_page_shows_what_is_found_in_three_figures_and_a_table():
+    text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
+    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 3
+    assert text.count("<!-- results of ") == 1
 
 
 def test_its_numbers_are_those_of_the_file():
@@ -138,7 +161,7 @@ def test_a_way_without_a_run_is_named(tmp_path):
     )
     report = changed(made_report(tmp_path), failed=(failed,))
     assert cells(report)["lora r99"] == ["–", "–", "none (1 out of memory)", "–"]
-    assert "r99" not in picture_text(report)
+    assert "r99" not in picture_of_ways(report).text
 
 
 @pytest.mark.parametrize(
@@ -157,18 +180,18 @@ def test_the_budget_is_said(tmp_path, training, said):
 
 def test_text_from_outside_is_inert_and_ends_no_place(tmp_path):
     hostile = changed(made_report(tmp_path), remark="<!-- end --><script>x</script> | [a](http://b)")
-    once = filled(PLACES, [hostile])
+    once = filled(PLACES, Records((hostile,)))
     assert "<script>" not in once
     assert "](http" not in once
     assert once.count("<!-- end -->") == 2
-    assert filled(once, [hostile]) == once
+    assert filled(once, Records((hostile,))) == once
 
 
 # --- places and files ------------------------------------------------------------------------------------------------
 
 
 def test_only_the_places_are_written(tmp_path):
-    once = filled(PLACES, [made_report(tmp_path)])
+    once = filled(PLACES, Records((made_report(tmp_path),)))
     assert once.startswith("before\n<!-- picture of made, by hand -->\n\n![Bits per byte")
     assert "](book/static/results-made.svg)\n\n<!-- end -->\nbetween\n<!-- results of made -->\n\n| way |" in once
     assert once.endswith("\n\n<!-- end -->\nafter\n")
@@ -194,16 +217,21 @@ def test_the_newest_record_of_a_study_is_shown(tmp_path):
 )
 def test_a_place_without_an_end_is_refused(tmp_path, text):
     with pytest.raises(RunError, match="needs its `<!-- end -->`"):
-        filled(text, [made_report(tmp_path)])
+        filled(text, Records((made_report(tmp_path),)))
+
+
+def test_a_place_of_an_unknown_kind_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"README\.md: nothing is known to write as 'poem'"):
+        filled("<!-- poem of made -->\n<!-- end -->\n", Records((made_report(tmp_path),)))
 
 
 def test_the_picture_is_the_same_each_time_and_described(tmp_path):
     report = made_report(tmp_path)
-    assert picture(report) == picture(report)
-    assert picture_text(report).encode() in picture(report)
-    assert b"dc:date" not in picture(report)
+    assert picture_of_ways(report).svg == picture_of_ways(report).svg
+    assert picture_of_ways(report).text.encode() in picture_of_ways(report).svg
+    assert b"dc:date" not in picture_of_ways(report).svg
     full = next(row for row in report.rows if row.kind == "full").bits_per_byte
-    assert f"full {full.value:.3f} ({full.low:.3f} to {full.high:.3f} over documents)" in picture_text(report)
+    assert f"full {full.value:.3f} ({full.low:.3f} to {full.high:.3f} over documents)" in picture_of_ways(report).text
 
 
 @pytest.fixture
@@ -213,6 +241,7 @@ def project(tmp_path, monkeypatch):
     study, corpus, runs, evaluations = made(tmp_path / "runs")
     record_study(study, corpus, runs, evaluations, folder / "made-1")
     monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: folder)
+    (tmp_path / "book" / "index.md").write_text(PLACES, encoding="utf-8")
     return tmp_path
 
 
@@ -220,10 +249,12 @@ def test_the_command_writes_the_page_and_the_picture(project):
     (project / "README.md").write_text(PLACES, encoding="utf-8")
     done = CliRunner().invoke(cli.app, ["readme"])
     assert done.exit_code == 0, done.output
-    recorded = load_recorded(project / "book" / "recorded")
-    assert (project / "README.md").read_text(encoding="utf-8") == filled(PLACES, recorded)
-    assert (project / "book/static/results-made.svg").read_bytes() == picture(recorded[0])
-    assert done.output.splitlines() == [str(project / "README.md"), str(project / "book/static/results-made.svg")]
+    records = load_records(project / "book" / "recorded")
+    assert (project / "README.md").read_text(encoding="utf-8") == filled(PLACES, records)
+    assert "](static/results-made.svg)" in (project / "book" / "index.md").read_text(encoding="utf-8")
+    assert (project / "book/static/results-made.svg").read_bytes() == picture_of_ways(records.studies[0]).svg
+    names = ("README.md", "book/index.md", "book/static/results-made.svg")
+    assert done.output.splitlines() == [str(project / name) for name in names]
 
 
 def test_nothing_is_written_where_a_record_is_missing(project):

@@ -27,6 +27,7 @@ from papermill.exceptions import PapermillExecutionError
 from . import corpus as corpora
 from . import provenance
 from .exceptions import BookError
+from .markup import escape_markdown
 from .study import Study, load_study
 from .workspace import (
     ENVIRONMENT_VARIABLE,
@@ -98,6 +99,8 @@ class Executed:
     seconds: float
     """Wall time of the run, also where an earlier one was reused."""
     date: str
+    commit: str | None
+    """Of the checkout when it ran; None outside one."""
     reused: bool
 
 
@@ -228,11 +231,11 @@ def execute(edition: Edition, notebook: Path, shared: dict[str, str]) -> Execute
     print(f"{notebook.stem}: running", flush=True)
     begun = time.monotonic()
     _publish(_run(edition, notebook), final)
-    seconds, date = round(time.monotonic() - begun, 2), provenance.now()
-    record = {"inputs": inputs, "executed": sha256_file(final), "seconds": seconds, "date": date}
-    write_json(_sidecar(final), record)
-    print(f"{notebook.stem}: {seconds:.1f} s", flush=True)
-    return Executed(notebook.stem, final, seconds, date, reused=False)
+    about = {"seconds": round(time.monotonic() - begun, 2), "date": provenance.now()}
+    about |= {"commit": provenance.commit(edition.project)}
+    write_json(_sidecar(final), {"inputs": inputs, "executed": sha256_file(final), **about})
+    print(f"{notebook.stem}: {about['seconds']:.1f} s", flush=True)
+    return Executed(notebook.stem, final, reused=False, **about)
 
 
 def _sidecar(executed: Path) -> Path:
@@ -245,7 +248,7 @@ def _known(executed: Path, inputs: dict[str, str]) -> Executed | None:
     record = read_json(_sidecar(executed))
     if record["inputs"] != inputs or record["executed"] != sha256_file(executed):
         return None
-    return Executed(executed.stem, executed, record["seconds"], record["date"], reused=True)
+    return Executed(executed.stem, executed, record["seconds"], record["date"], record["commit"], reused=True)
 
 
 def _run(edition: Edition, notebook: Path) -> Path:
@@ -319,11 +322,47 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
         for name in ("_config.yml", "_toc.yml"):
             shutil.copyfile(edition.project / name, folder / name)
         shutil.copytree(edition.project / "book", folder / "book", ignore=shutil.ignore_patterns("recorded", ".*"))
+        about = _run_with(edition)
         for each in executed:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(each.path, target)
+            write_text(target, nbformat.writes(_introduced(each, about)))
+        _write_times(folder / "book" / "index.md", executed)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
+
+
+def _run_with(edition: Edition) -> str:
+    """Markdown: what every notebook of an edition is run with."""
+    study = edition.study
+    text = corpora.prepare(study.corpus, edition.workspace)
+    weights = dict.fromkeys(model.label or model.name for model in study.enabled_models)
+    parts = {
+        "profile": escape_markdown(study.name),
+        "text": f"{text.markdown_label}, fingerprint {escape_markdown(text.fingerprint)}",
+        "weights": escape_markdown("; ".join(weights)),
+    }
+    return " · ".join(f"**{name}:** {value}" for name, value in parts.items())
+
+
+def _introduced(each: Executed, about: str) -> nbformat.NotebookNode:
+    """The executed notebook with a line under its first cell that says what it was run with, when and for how long."""
+    notebook = nbformat.read(each.path, as_version=4)
+    commit = escape_markdown(each.commit or "not in a checkout")
+    made = f"**commit:** {commit} · **ran:** {each.date[:10]}, {_shown_time(each.seconds)}"
+    line = f"```{{div}} run-with\n**This page was run with** {about} · {made}\n```"
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(line, id="run-with"))
+    return notebook
+
+
+def _write_times(page: Path, executed: list[Executed]) -> None:
+    """Put each chapter's time where a page asks for it by ``<!-- time of NAME -->``."""
+    times = {each.name: _shown_time(each.seconds) for each in executed}
+    text = page.read_text(encoding="utf-8")
+    write_text(page, re.sub(r"<!-- time of (\w+) -->", lambda place: times.get(place[1], ""), text))
+
+
+def _shown_time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def status_page(edition: Edition, executed: list[Executed]) -> str:

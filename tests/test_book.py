@@ -17,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from bashkir_utils import book
+from bashkir_utils import corpus as corpora
 from bashkir_utils.exceptions import BookError, ProfileError
 from bashkir_utils.workspace import Workspace, read_json
 
@@ -256,10 +257,24 @@ def test_pages_are_set_again_only_when_the_source_changes(edition, monkeypatch):
         book.render(edition)
 
 
+def test_a_chapter_and_the_first_page_say_what_they_were_run_with_and_how_long(edition):
+    (edition.project / "book" / "index.md").write_text("# Front\n\none: <!-- time of one -->, <!-- time of two -->\n")
+    notebook = edition.project / "notebooks" / "one.ipynb"
+    made = book.Executed("one", notebook, 250.0, "2026-01-02T03:04:05+00:00", "abc_123", False)
+    book.assemble(edition, [made])
+    assert "one: 4 min, \n" in (edition.source / "book" / "index.md").read_text()
+    cells = nbformat.read(edition.source / "notebooks" / "one.ipynb", as_version=4).cells
+    assert [cell.source for cell in cells[:1]] == ["# one"]
+    text = corpora.prepare(edition.study.corpus, edition.workspace)
+    for part in ("**profile:** smoke", text.fingerprint, r"**commit:** abc\_123", "2026-01-02, 4 min"):
+        assert part in cells[1].source
+    assert nbformat.read(notebook, as_version=4).cells[1].source == PARAMETERS
+
+
 def test_status_page_escapes_what_it_shows_and_hides_local_folders(edition, tmp_path):
     corpus = edition.study.corpus.model_copy(update={"source": str(tmp_path / "my_<b>|texts")})
     study = edition.study.model_copy(update={"corpus": corpus, "description": "a | b"})
-    page = book.status_page(replace(edition, study=study), [book.Executed("one", tmp_path, 3.25, "then", False)])
+    page = book.status_page(replace(edition, study=study), [book.Executed("one", tmp_path, 3.25, "then", None, False)])
     assert r"| one | 3.2 | then |" in page
     assert r"my\_\<b\>\|texts" in page
     assert r"a \| b" in page
@@ -396,6 +411,15 @@ def test_parameters_are_not_on_the_pages(pages):
     for page in pages.values():
         shown = "\n".join(block.get_text() for block in page.select("div.highlight"))
         assert "PROFILE = " not in shown.replace("PROFILE = mine", "")
+
+
+def test_every_chapter_says_what_it_was_run_with(built, pages):
+    index = built.index.parent
+    for notebook in book.notebooks(CHECKOUT):
+        said = pages[index / "notebooks" / f"{notebook.stem}.html"].select_one(".run-with").get_text(" ", strip=True)
+        assert re.search(r"profile: smoke · text: .*fingerprint [0-9a-f]{16} · weights: .* · commit: .* · ran: 2", said)
+        row = pages[index / "book" / "index.html"].select_one(f'table a[href*="{notebook.stem}"]').find_parent("tr")
+        assert re.fullmatch(r"\d+ (s|min)", row.select("td")[-1].get_text(strip=True))
 
 
 def test_status_page_lists_every_notebook_with_its_time(built, pages):

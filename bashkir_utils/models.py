@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from transformers import (
 )
 
 from .exceptions import DownloadError, ModelError
+from .heap import giving_back
 from .packaged import SMOLLM2_PACKAGE, smollm2_gguf
 from .packing import END_OF_TEXT
 from .processes import launched
@@ -106,7 +108,7 @@ def load_folder(  # noqa: PLR0913 - each says how from_pretrained is called
     reader, which builds tensors and nothing else.
     """
     try:
-        with quiet_libraries():
+        with quiet_libraries(), giving_back() if quantised else contextlib.nullcontext():
             return AutoModelForCausalLM.from_pretrained(
                 where,
                 revision=revision,

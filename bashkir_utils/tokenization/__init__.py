@@ -3,7 +3,7 @@
 Nothing here adds special tokens: every count is of the text alone.
 """
 
-from .display import TINTS, colour_html, findings, readable, split_table_html, visible
+from .display import TINTS, bashkir_findings, colour_html, findings, readable, split_table_html, visible
 from .loading import (
     ROUND_TRIP_TEXT,
     Tokenizer,
@@ -44,6 +44,7 @@ __all__ = [
     "compare_boundaries",
     "compare_parity",
     "entries_with_letters",
+    "bashkir_findings",
     "findings",
     "from_transformers",
     "gguf_tokenizer",

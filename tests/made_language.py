@@ -6,15 +6,24 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+
+def listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
 # Esperanto: the identifier knows it as eo
-NOUNS = "libro domo arbo hundo kato rivero urbo vojo floro birdo monto lampo fenestro pordo tablo ĝardeno ŝipo ĉevalo".split()
-ADJECTIVES = "granda malgranda bela nova malnova blanka nigra ruĝa trankvila rapida feliĉa ĝoja varma freŝa longa".split()
-VERBS = "vidas amas trovas aĉetas serĉas portas montras memoras forgesas pentras lavas konstruas ŝanĝas".split()
-PEOPLE = "la patro,la patrino,mia frato,nia najbaro,la instruisto,juna knabino,maljuna viro,la ĝardenisto".split(",")
-PLACES = "en la urbo,apud la rivero,sur la monto,antaŭ la domo,malantaŭ la ĝardeno,sub la arbo".split(",")
-TIMES = "Hodiaŭ,Hieraŭ,Ĉiutage,Matene,Vespere,Dimanĉe,Kiam estas varme".split(",")
-# a language that no one speaks, in Georgian letters of no Georgian word and Latin vowels: the identifier is sure of nothing
-SYLLABLES = "zqo kxu vvi pjø tsþ ngwa ðyr hhul xæb qqe".split()
+NOUNS = listed(
+    "libro,domo,arbo,hundo,kato,rivero,urbo,vojo,floro,birdo,monto,lampo,fenestro,pordo,tablo,ĝardeno,ŝipo,ĉevalo"
+)
+ADJECTIVES = listed(
+    "granda,malgranda,bela,nova,malnova,blanka,nigra,ruĝa,trankvila,rapida,feliĉa,ĝoja,varma,freŝa,longa"
+)
+VERBS = listed("vidas,amas,trovas,aĉetas,serĉas,portas,montras,memoras,forgesas,pentras,lavas,konstruas,ŝanĝas")
+PEOPLE = listed("la patro,la patrino,mia frato,nia najbaro,la instruisto,juna knabino,maljuna viro,la ĝardenisto")
+PLACES = listed("en la urbo,apud la rivero,sur la monto,antaŭ la domo,malantaŭ la ĝardeno,sub la arbo")
+TIMES = listed("Hodiaŭ,Hieraŭ,Ĉiutage,Matene,Vespere,Dimanĉe,Kiam estas varme")
+# of no language: the identifier is sure of nothing
+SYLLABLES = listed("zqo,kxu,vvi,pjø,tsþ,ngwa,ðyr,hhul,xæb,qqe")
 
 
 def esperanto_sentence(chance: random.Random) -> str:

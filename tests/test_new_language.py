@@ -21,6 +21,7 @@ from bashkir_utils.corpus import findings
 from bashkir_utils.exceptions import BashkirError, BookError, CorpusError
 from bashkir_utils.language import PROMPTS, chosen_prompts
 from bashkir_utils.new_language import BASHKIR_ONLY, Language, NewBook, create, folded, named, recognise, summary
+from bashkir_utils.new_language.folder import _filled, _values
 from bashkir_utils.new_language.folding import is_bashkir, renamed
 from bashkir_utils.new_language.text import GLOSS, _majority
 from bashkir_utils.study import CorpusSpec, load_study, profile_path
@@ -35,7 +36,9 @@ SMOKE_KEYS = ("models", "methods", "seeds", "tokenizers", "training", "evaluatio
 # --- names, codes, identification --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "slug"), [("Chuvash", "chuvash"), ("  Upper   Sorbian ", "upper-sorbian"), ("Võro", "võro")])
+@pytest.mark.parametrize(
+    ("name", "slug"), [("Chuvash", "chuvash"), ("  Upper   Sorbian ", "upper-sorbian"), ("Võro", "võro")]
+)
 def test_a_name_can_stand_in_sentences_and_in_file_names(name, slug):
     language = named(name, None)
     assert language.slug == slug
@@ -149,10 +152,18 @@ def chapters() -> list[Path]:
 
 def names(cells: list[nbformat.NotebookNode], context: type[ast.expr_context]) -> set[str]:
     code = "\n".join(line for cell in cells for line in cell.source.splitlines() if not line.startswith("%"))
-    found = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    found = {
+        node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
     if context is ast.Store:
         tree = list(ast.walk(ast.parse(code)))
-        found |= {alias.asname or alias.name.split(".")[0] for node in tree if hasattr(node, "names") for alias in node.names if isinstance(alias, ast.alias)}
+        found |= {
+            alias.asname or alias.name.split(".")[0]
+            for node in tree
+            if hasattr(node, "names")
+            for alias in node.names
+            if isinstance(alias, ast.alias)
+        }
         found |= {node.name for node in tree if isinstance(node, ast.FunctionDef | ast.ExceptHandler) and node.name}
         found |= {node.arg for node in tree if isinstance(node, ast.arg)}
     return found
@@ -160,7 +171,9 @@ def names(cells: list[nbformat.NotebookNode], context: type[ast.expr_context]) -
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
 def test_what_stays_needs_nothing_that_folds_away(path):
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" and not is_bashkir(cell)]
+    cells = [
+        cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code" and not is_bashkir(cell)
+    ]
     for number, cell in enumerate(cells):
         missing = names([cell], ast.Load) - names(cells[: number + 1], ast.Store) - set(dir(builtins))
         assert not missing, (path.stem, cell.source, missing)
@@ -217,7 +230,9 @@ def test_prompts_are_beginnings_of_test_documents_and_say_so(made):
 
 def test_the_book_has_the_same_chapters_under_the_title_of_the_language(made):
     folder = made.book.folder
-    assert [p.relative_to(folder) for p in book.contents(folder)] == [p.relative_to(CHECKOUT) for p in book.contents(CHECKOUT)]
+    assert [p.relative_to(folder) for p in book.contents(folder)] == [
+        p.relative_to(CHECKOUT) for p in book.contents(CHECKOUT)
+    ]
     settings = yaml.safe_load((folder / "_config.yml").read_text("utf-8"))
     assert settings == yaml.safe_load((CHECKOUT / "_config.yml").read_text("utf-8")) | {
         "title": "Adapting Language Models to Esperanto"
@@ -271,6 +286,13 @@ def test_a_code_of_ones_own_is_kept_though_the_identifier_does_not_know_it(tmp_p
     assert load_study(made.profile).corpus.language == "xzz"
     assert made.recognised is None
     assert "does not know it, so every document is kept" in summary(made)
+
+
+def test_norwegian_is_a_language_and_not_false():
+    values = _values(Language("Null", "no"), "a: b # c", 3)
+    content = yaml.safe_load(_filled("profile.yaml", values))
+    assert content["corpus"] == {"source": "a: b # c", "language": "no", "min_characters": 200}
+    assert content["name"] == "null"
 
 
 @pytest.mark.parametrize(
@@ -364,7 +386,11 @@ def test_no_cell_on_bashkir_ran_and_no_output_shows_bashkir(built):
         for cell in chapter.cells:
             if cell.cell_type == "code":
                 assert not is_bashkir(cell)
-                shown = [output.get("data", {}).get(kind, "") for output in cell.outputs for kind in ("text/html", "text/markdown", "text/plain")]
+                shown = [
+                    output.get("data", {}).get(kind, "")
+                    for output in cell.outputs
+                    for kind in ("text/html", "text/markdown", "text/plain")
+                ]
                 assert not CYRILLIC.search("".join(shown)), cell.source
 
 

@@ -102,7 +102,8 @@ def _values(language: Language, source: str, prompts: int) -> dict[str, str]:
         "name": language.name,
         "slug": language.slug,
         "source": json.dumps(source, ensure_ascii=False),
-        "code": language.code or "null",
+        # quoted: no is Norwegian, and a plain no is false in YAML
+        "code": json.dumps(language.code),
         "code_says": _code_says(language.code),
         "prompts": str(prompts),
     }
@@ -111,9 +112,9 @@ def _values(language: Language, source: str, prompts: int) -> dict[str, str]:
 def _code_says(code: str | None) -> str:
     if code is None:
         return "the identifier was sure of no language, so every document is kept"
-    return "documents that the identifier takes for another are dropped" if knows(code) else (
-        "the identifier does not know it, so every document is kept"
-    )
+    if knows(code):
+        return "documents that the identifier takes for another are dropped"
+    return "the identifier does not know it, so every document is kept"
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
@@ -165,7 +166,7 @@ def summary(made: NewBook) -> str:
     return "\n".join(
         [
             _identified(made),
-            f"{made.documents:,} documents are left after cleaning; {made.prompts} beginnings of test documents stand in "
+            f"{made.documents:,} documents are left after cleaning; {made.prompts} beginnings of test documents are in "
             f"{made.folder / 'prompts.tsv'}: replace them",
             f"now: bashkir build --book {made.folder} --profile {profile}",
         ]
@@ -179,6 +180,6 @@ def _identified(made: NewBook) -> str:
     if code is None:
         return f"the identifier is sure of no language for most of {found.documents:,} documents: all are kept"
     return (
-        f"the identifier takes {found.agreeing:,} of {found.documents:,} documents for {code!r} and the profile asks for "
-        f"these; if that is not {name}, begin again with --code"
+        f"the identifier takes {found.agreeing:,} of {found.documents:,} documents for {code!r}, and the profile asks "
+        f"for these; if that is not {name}, begin again with --code"
     )

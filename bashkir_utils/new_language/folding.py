@@ -41,7 +41,8 @@ def folded(notebook: NotebookNode, language: Language, profile: str) -> Notebook
 
 def _cells(cells: Iterable[NotebookNode]) -> Iterable[NotebookNode]:
     for only_bashkir, group in groupby(cells, key=is_bashkir):
-        yield from [_fold(list(group))] if only_bashkir else group
+        found = list(group)
+        yield from [_fold(found)] if only_bashkir else found
 
 
 def is_bashkir(cell: NotebookNode) -> bool:

@@ -63,11 +63,15 @@ def named(name: str, code: str | None) -> Language:
     """
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not _NAME.fullmatch(name):
-        raise BookError(f"name {name[:80]!r}: give a language's name of at most 60 letters, spaces, hyphens, apostrophes")
+        raise BookError(
+            f"name {name[:80]!r}: give a language's name of at most 60 letters, spaces, hyphens, apostrophes"
+        )
     if code is not None and not _CODE.fullmatch(code):
         raise BookError(f"code {code[:80]!r}: give an ISO 639 code, two or three small letters (cv, chv)")
     if code == "ba":
-        raise BookError("code 'ba' is Bashkir, which has its book; a relative that is taken for it needs a --code of its own")
+        raise BookError(
+            "code 'ba' is Bashkir, which has its book; a relative that is taken for it needs a --code of its own"
+        )
     return Language(name, code)
 
 

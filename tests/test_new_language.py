@@ -25,7 +25,7 @@ from bashkir_utils.new_language.folder import _filled, _values
 from bashkir_utils.new_language.folding import is_bashkir, renamed
 from bashkir_utils.new_language.text import GLOSS, _majority
 from bashkir_utils.study import CorpusSpec, load_study, profile_path
-from bashkir_utils.workspace import Workspace, read_json
+from bashkir_utils.workspace import BOOK_VARIABLE, Workspace, read_json, recorded_folder
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ESPERANTO = Language("Esperanto", "eo")
@@ -245,6 +245,13 @@ def test_no_result_of_bashkir_is_taken_along(made):
     recorded = made.book.folder / "book" / "recorded"
     assert [path.name for path in recorded.iterdir()] == ["plan"]
     assert not list((made.book.folder / "book" / "static").glob("results-*"))
+
+
+def test_results_of_a_book_are_its_own(made, tmp_path, monkeypatch):
+    monkeypatch.setenv(BOOK_VARIABLE, str(made.book.folder))
+    assert recorded_folder() == made.book.folder.resolve() / "book" / "recorded"
+    monkeypatch.setenv(BOOK_VARIABLE, str(tmp_path))
+    assert recorded_folder() == CHECKOUT / "book" / "recorded"
 
 
 def test_chapters_are_valid_and_name_their_profile(made):

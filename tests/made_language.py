@@ -12,13 +12,10 @@ def listed(text: str) -> tuple[str, ...]:
 
 
 # Esperanto: the identifier knows it as eo
-NOUNS = listed(
-    "libro,domo,arbo,hundo,kato,rivero,urbo,vojo,floro,birdo,monto,lampo,fenestro,pordo,tablo,ĝardeno,ŝipo,ĉevalo"
-)
-ADJECTIVES = listed(
-    "granda,malgranda,bela,nova,malnova,blanka,nigra,ruĝa,trankvila,rapida,feliĉa,ĝoja,varma,freŝa,longa"
-)
-VERBS = listed("vidas,amas,trovas,aĉetas,serĉas,portas,montras,memoras,forgesas,pentras,lavas,konstruas,ŝanĝas")
+NOUNS = listed("libr,dom,arb,hund,kat,river,urb,voj,flor,bird,mont,lamp,fenestr,pord,tabl,ĝarden,ŝip,ĉeval")
+DERIVED = listed(",et,eg,ar,aĵ,ej,ul")
+ADJECTIVES = listed("grand,bel,nov,blank,nigr,ruĝ,trankvil,rapid,feliĉ,ĝoj,varm,freŝ,long")
+VERBS = listed("vid,am,trov,aĉet,serĉ,port,montr,memor,forges,pentr,lav,konstru,ŝanĝ")
 PEOPLE = listed("la patro,la patrino,mia frato,nia najbaro,la instruisto,juna knabino,maljuna viro,la ĝardenisto")
 PLACES = listed("en la urbo,apud la rivero,sur la monto,antaŭ la domo,malantaŭ la ĝardeno,sub la arbo")
 TIMES = listed("Hodiaŭ,Hieraŭ,Ĉiutage,Matene,Vespere,Dimanĉe,Kiam estas varme")
@@ -26,12 +23,19 @@ TIMES = listed("Hodiaŭ,Hieraŭ,Ĉiutage,Matene,Vespere,Dimanĉe,Kiam estas varm
 SYLLABLES = listed("zqo,kxu,vvi,pjø,tsþ,ngwa,ðyr,hhul,xæb,qqe")
 
 
+def esperanto_object(chance: random.Random) -> str:
+    """A noun with its adjective, in the accusative, one or many."""
+    ending = chance.choice(("n", "jn"))
+    adjective = chance.choice(("", "mal")) + chance.choice(ADJECTIVES)
+    return f"la {adjective}a{ending} {chance.choice(NOUNS)}{chance.choice(DERIVED)}o{ending}"
+
+
 def esperanto_sentence(chance: random.Random) -> str:
-    """A sentence of subject, verb, object and place."""
-    noun, adjective = chance.choice(NOUNS), chance.choice(ADJECTIVES)
-    thing = f"la {adjective}n {noun}n" if chance.random() < 0.7 else f"multajn {adjective}jn {noun}jn"
-    words = chance.choice(PEOPLE), chance.choice(VERBS), thing, chance.choice(PLACES)
-    return f"{chance.choice(TIMES)} {' '.join(words)}."
+    """Somebody does something with two things somewhere."""
+    stem = chance.choice(("", "re", "ek")) + chance.choice(VERBS) + chance.choice(("", "ad"))
+    verb = stem + chance.choice(("as", "is", "os", "us"))
+    things = f"{esperanto_object(chance)} kaj {esperanto_object(chance)}"
+    return f"{chance.choice(TIMES)} {chance.choice(PEOPLE)} {verb} {things} {chance.choice(PLACES)}."
 
 
 def invented_sentence(chance: random.Random) -> str:
@@ -41,8 +45,8 @@ def invented_sentence(chance: random.Random) -> str:
 
 
 def write_texts(path: Path, sentence: Callable[[random.Random], str], documents: int = 120, seed: int = 5) -> Path:
-    """A txt file of documents of twelve sentences, with blank lines between."""
+    """A txt file of documents of fourteen sentences, with blank lines between."""
     chance = random.Random(seed)
-    texts = (" ".join(sentence(chance) for _ in range(12)) for _ in range(documents))
+    texts = (" ".join(sentence(chance) for _ in range(14)) for _ in range(documents))
     path.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     return path

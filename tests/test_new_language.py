@@ -312,6 +312,7 @@ def test_norwegian_is_a_language_and_not_false():
         (["--name", "Zqo", "--corpus", "none.txt"], "no such file"),
         (["--name", "Zqo", "--corpus", "embedded"], "generated Bashkir text"),
         (["--name", "Zqo", "--corpus", "{few}"], "falls into the"),
+        (["--name", "Zqo", "--corpus", "{poor}"], "fewer than 512 words come twice"),
         (["--name", "Zqo", "--corpus", "{text}", "--code", "ba"], "is Bashkir"),
         (["--name", "Russian", "--corpus", "{text}", "--code", "ru"], "is left for language 'ru'"),
     ],
@@ -320,7 +321,8 @@ def test_what_is_refused_ends_in_one_line_and_leaves_nothing(arguments, reason, 
     monkeypatch.setenv("BASHKIR_HOME", str(tmp_path / "home"))
     text = write_texts(tmp_path / "t.txt", invented_sentence, documents=30)
     few = write_texts(tmp_path / "few.txt", invented_sentence, documents=2)
-    filled = [argument.format(text=text, few=few) for argument in arguments]
+    poor = write_texts(tmp_path / "poor.txt", esperanto_sentence, documents=40)
+    filled = [argument.format(text=text, few=few, poor=poor) for argument in arguments]
     monkeypatch.setattr("sys.argv", ["bashkir", "new-language", str(tmp_path / "made"), *filled])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
@@ -328,7 +330,7 @@ def test_what_is_refused_ends_in_one_line_and_leaves_nothing(arguments, reason, 
     assert stopped.value.code == BashkirError.exit_code
     assert reason in said
     assert len(said.splitlines()) == 1
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["few.txt", "t.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["few.txt", "poor.txt", "t.txt"]
 
 
 def test_a_failure_on_the_way_leaves_nothing(tmp_path, workspace, monkeypatch):

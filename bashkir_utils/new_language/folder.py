@@ -19,7 +19,7 @@ from ..exceptions import BookError
 from ..study import CorpusSpec, load_study
 from ..workspace import Workspace, atomic_directory, disk_errors, write_text
 from .folding import folded
-from .text import Language, Recognised, beginnings, named, prompts_table, recognise
+from .text import Language, Recognised, beginnings, check_size, named, prompts_table, recognise
 
 COPIED = ("_toc.yml", "constraints.txt", "LICENSE-TEXT.md")
 NEUTRAL_RECORDS = ("plan",)
@@ -63,7 +63,7 @@ def create(  # noqa: PLR0913, PLR0917 - a name, a text and where things are
 
     Raises:
         BookError: the folder is there, or cannot be written; the name or the code is of no use; no book to copy.
-        CorpusError, DownloadError: the text cannot be read, or is too little for three splits.
+        CorpusError, DownloadError: the text cannot be read, or is too little.
     """
     origin, workspace = book.project_folder(project), workspace or Workspace.find()
     asked = named(name, code)
@@ -75,6 +75,7 @@ def create(  # noqa: PLR0913, PLR0917 - a name, a text and where things are
     recognised = None if code else recognise(source, workspace)
     language = named(asked.name, recognised.code if recognised else code)
     prepared = corpora.prepare(CorpusSpec(source=source, language=language.code), workspace)
+    check_size(prepared)
     prompts = beginnings(prepared)
     with disk_errors(f"the book {folder}", BookError), atomic_directory(folder.resolve()) as target:
         _write(target, origin, language, source, prompts)

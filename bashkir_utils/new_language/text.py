@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..corpus import Corpus
+from ..corpus.findings import sample
 from ..corpus.identify import UNKNOWN, identify
+from ..corpus.pipeline import SPLITS
 from ..corpus.sources import open_source
-from ..exceptions import BookError
+from ..exceptions import BookError, CorpusError
 from ..study import CorpusSpec
+from ..tokenization import candidates
 from ..workspace import Workspace
 
 READ_DOCUMENTS = 1000
 """How many documents the identifier is asked about."""
+READ_CHARACTERS = 1_000_000
+"""How much of the training split the chapter on vocabularies reads."""
 SURE = 0.5
 """Least probability of a document's label that counts."""
 BEGINNING_WORDS = 6
@@ -93,14 +98,19 @@ def _majority(found: Iterable[tuple[str, float]]) -> Recognised:
     return Recognised(sure[0][0], len(labels), sure[0][1])
 
 
-def beginnings(corpus: Corpus) -> list[str]:
-    """First words of at most ``BEGINNINGS`` documents of the test split, all different: no model is trained on them.
-
-    Raises:
-        CorpusError: the test split, or another one, is empty.
-    """
-    for split in ("train", "validation"):
+def check_size(corpus: Corpus) -> None:
+    """Raise CorpusError unless each split has documents, and the training split words enough for a vocabulary."""
+    for split in SPLITS:
         corpus.split(split)
+    if not candidates.sizes_for(sample(corpus.split("train")["text"], READ_CHARACTERS)):
+        raise CorpusError(
+            f"corpus {corpus.label}: fewer than {candidates.SIZES[0]} words come twice in its training split, too few "
+            "to learn a tokenizer from; give more text"
+        )
+
+
+def beginnings(corpus: Corpus) -> list[str]:
+    """First words of at most ``BEGINNINGS`` documents of the test split, all different: no model is trained on them."""
     first = (" ".join(text.split()[:BEGINNING_WORDS]) for text in corpus.split("test")["text"])
     return list(dict.fromkeys(filter(None, first)))[:BEGINNINGS]
 

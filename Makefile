@@ -1,6 +1,7 @@
 # Two commands: `make book` and `make test`. `make book PROFILE=study CORPUS=texts.zip` runs on your text.
 PROFILE ?= demo
 CORPUS ?=
+BOOK ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -14,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: book test lint typecheck setup clean
 
 book: $(STAMP)
-	@$(BIN)/bashkir build --profile "$(PROFILE)" $(if $(CORPUS),--corpus "$(CORPUS)")
+	@$(BIN)/bashkir build --profile "$(PROFILE)" $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(BOOK),--book "$(BOOK)")
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile

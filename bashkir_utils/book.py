@@ -30,6 +30,7 @@ from .exceptions import BookError
 from .markup import escape_markdown
 from .study import Study, load_study
 from .workspace import (
+    BOOK_VARIABLE,
     ENVIRONMENT_VARIABLE,
     Workspace,
     atomic_directory,
@@ -113,12 +114,22 @@ def open_edition(
         ProfileError: the profile is unknown or malformed.
         BookError: ``project`` (by default the checkout, else the current folder) holds no ``_toc.yml``.
     """
+    root = project_folder(project)
+    profile, corpus = _absolute_profile(profile), absolute_corpus(corpus or "")
+    study = load_study(profile, corpus=corpus or None)
+    return Edition(profile, corpus, study, root, workspace or Workspace.find())
+
+
+def project_folder(project: Path | None = None) -> Path:
+    """The folder of a book's source: ``project``, by default the checkout, else the current folder.
+
+    Raises:
+        BookError: it holds no ``_toc.yml``.
+    """
     root = (project or _checkout()).resolve()
     if not (root / "_toc.yml").is_file():
         raise BookError(f"{root}: no _toc.yml there; run this in the book's checkout")
-    profile, corpus = _absolute_profile(profile), _absolute_corpus(corpus or "")
-    study = load_study(profile, corpus=corpus or None)
-    return Edition(profile, corpus, study, root, workspace or Workspace.find())
+    return root
 
 
 def build(
@@ -160,7 +171,8 @@ def _absolute_profile(profile: str) -> str:
     return str(Path(profile).resolve()) if profile.endswith((".yaml", ".yml")) else profile
 
 
-def _absolute_corpus(corpus: str) -> str:
+def absolute_corpus(corpus: str) -> str:
+    """A source of text that does not depend on the current folder."""
     if not corpus or corpus == "embedded" or corpus.startswith(REMOTE_SCHEMES):
         return corpus
     return str(Path(corpus).expanduser().resolve())
@@ -278,7 +290,11 @@ def _run(edition: Edition, notebook: Path) -> Path:
 
 def _kernel_manager(edition: Edition) -> type[AsyncKernelManager]:
     """Start kernels with this interpreter, whatever kernel the user has registered under the same name."""
-    environment = {ENVIRONMENT_VARIABLE: str(edition.workspace.root), "IPYTHONDIR": str(edition.folder / "ipython")}
+    environment = {
+        ENVIRONMENT_VARIABLE: str(edition.workspace.root),
+        BOOK_VARIABLE: str(edition.project),
+        "IPYTHONDIR": str(edition.folder / "ipython"),
+    }
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
     spec = KernelSpec(argv=argv, env=environment, display_name="Python 3", language="python")
     return type("ProjectKernelManager", (AsyncKernelManager,), {"kernel_spec": property(lambda _: spec)})

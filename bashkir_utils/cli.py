@@ -14,7 +14,7 @@ from .exceptions import BashkirError, LanguageError, PlanError, RatingError, Run
 from .markup import terminal_text
 from .processes import launched, leave
 from .study import Study, load_study
-from .workspace import Workspace, recorded_folder
+from .workspace import BOOK_VARIABLE, Workspace, recorded_folder
 
 if TYPE_CHECKING:
     from .corpus import Corpus
@@ -77,7 +77,13 @@ def _check_launch(context: typer.Context) -> None:
 
 
 @app.command()
-def build(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
+def build(
+    profile: ProfileOption = "demo",
+    corpus: CorpusOption = None,
+    folder: Annotated[
+        Path | None, typer.Option("--book", envvar=BOOK_VARIABLE, help="The book's folder; the checkout by default.")
+    ] = None,
+) -> None:
     """Run the notebooks that changed and build the pages.
 
     Example: bashkir build --profile study --corpus texts.zip
@@ -85,8 +91,27 @@ def build(profile: ProfileOption = "demo", corpus: CorpusOption = None) -> None:
     from . import book
 
     begun = time.monotonic()
-    page = book.build(profile, corpus)
+    page = book.build(profile, corpus, project=folder)
     print(f"open {page} ({_minutes(time.monotonic() - begun)})")
+
+
+@app.command("new-language")
+def new_language(
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    name: Annotated[str, typer.Option("--name", help="The language, in English.")],
+    corpus: Annotated[str, typer.Option("--corpus", "-c", help="Its text: as for build.")],
+    code: Annotated[
+        str | None, typer.Option("--code", help="Its ISO 639 code; by default the identifier is asked.")
+    ] = None,
+) -> None:
+    """Write a profile and a book with the same chapters for another language.
+
+    Example: bashkir new-language chuvash --name Chuvash --corpus texts.zip
+    """
+    from .new_language import create, summary
+
+    made = create(folder, name, corpus, code)
+    _print(summary(made))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from typing import Any
 from .exceptions import BashkirError
 
 ENVIRONMENT_VARIABLE = "BASHKIR_HOME"
+BOOK_VARIABLE = "BASHKIR_BOOK"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ class Workspace:
 
 
 def recorded_folder() -> Path:
-    """Where the checkout keeps what was recorded earlier on real text; it need not exist."""
+    """Where the book in ``$BASHKIR_BOOK``, else the checkout, keeps what was recorded earlier; it need not exist.
+
+    A book without such a folder shows what the checkout has.
+    """
+    if (named := os.environ.get(BOOK_VARIABLE)) and (own := Path(named) / "book" / "recorded").is_dir():
+        return own.resolve()
     beside_package = Path(__file__).resolve().parent.parent / "book" / "recorded"
     return beside_package if beside_package.is_dir() else Workspace.find().root / "book" / "recorded"
 

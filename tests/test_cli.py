@@ -23,6 +23,7 @@ from bashkir_utils.workspace import Workspace
 
 VERBS = (
     "build",
+    "new-language",
     "run",
     "sweep",
     "train",

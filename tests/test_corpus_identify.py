@@ -49,6 +49,11 @@ def test_it_says_which_languages_it_knows():
     assert not identify.knows("xx")
 
 
+def test_it_knows_all_176_labels_and_not_only_those_that_are_likely_for_some_text():
+    assert all(identify.knows(label) for label in ("eo", "sw", "qu", "th", "yo"))
+    assert len(identify._labels()) == 176
+
+
 def test_probabilities_of_all_labels():
     found = identify.probabilities("Беҙ бөгөн урманға барҙыҡ,\nкис менән генә ҡайттыҡ.")
     assert sum(found.values()) == pytest.approx(1, abs=0.01)

@@ -50,6 +50,14 @@ def test_letter_shares_add_up_and_nine_are_marked():
     assert len(table) == 42
 
 
+def test_letters_of_another_language_are_its_commonest_and_none_is_marked():
+    table = statistics.letters_of(["Ĉa ĉa ab, 12 \u200b"], "eo")
+    assert dict(zip(table["letter"], table["share"], strict=True)) == {"ĉ": 2 / 6, "a": 3 / 6, "b": 1 / 6}
+    assert table["letter"].tolist() == ["a", "ĉ", "b"]
+    assert not table["own"].any()
+    assert statistics.letters_of(["аҡ"], "ba").equals(statistics.letter_frequencies(["аҡ"]))
+
+
 def test_source_mix_by_words():
     documents = pd.DataFrame({"id": [1, 2, 3], "source": list("aab"), "characters": [5, 5, 9], "words": [1, 2, 9]})
     mix = statistics.source_mix(documents)

@@ -451,7 +451,7 @@ class TestFindings:
     PAPER = pd.DataFrame({"model": ["A", "B"], "perplexity (reported)": [3.0, 4.0], "bits per byte": [1.2, 0.7]})
 
     def test_numbers_come_from_the_tables(self):
-        text = tokenization.findings(self.MEASURED, self.PARITY, self.PAPER)
+        text = tokenization.findings(self.MEASURED) + tokenization.bashkir_findings(self.PARITY, self.PAPER)
         assert "Fewest tokens per word: `qwen` (5.00, at 2.50 bytes per token)" in text
         assert "Most: `gpt2` (9.00, at 1.50 bytes per token)" in text
         assert "20.0% of the words stay whole (`qwen`)" in text
@@ -462,12 +462,12 @@ class TestFindings:
 
     def test_ties_are_all_named(self):
         tied = pd.concat([self.MEASURED, self.MEASURED.loc[["gpt2"]].rename(index={"gpt2": "phi-2"})])
-        text = tokenization.findings(tied, self.PARITY, self.PAPER)
+        text = tokenization.findings(tied)
         assert "Most: `gpt2` and `phi-2` (9.00" in text
 
     def test_an_unchanged_order_is_said_to_stay(self):
         paper = self.PAPER.assign(**{"bits per byte": [0.7, 1.2]})
-        assert "it stays the same." in tokenization.findings(self.MEASURED, self.PARITY, paper)
+        assert "it stays the same." in tokenization.bashkir_findings(self.PARITY, paper)
 
 
 class TestSample:

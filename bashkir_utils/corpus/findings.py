@@ -32,6 +32,25 @@ def introduce(corpus: Corpus) -> str:
     return text
 
 
+def identification(corpus: Corpus) -> str:
+    """A Markdown sentence: whether the identifier knows the language asked for, and as what it took the documents."""
+    taken = corpus.confusion().sort_values("documents", ascending=False)
+    asked, total = corpus.language, int(taken["documents"].sum())
+    if asked is not None and corpus.manifest.language_known:
+        own = int(taken.loc[taken["language"] == asked, "documents"].sum())
+        return (
+            f"The identifier **knows this language**, as `{asked}`: it called {own:,} of {total:,} documents so, and "
+            "only these were kept."
+        )
+    reason = "No label was asked for" if asked is None else f"It has no label `{escape_markdown(asked)}`"
+    first = taken.iloc[0]
+    return (
+        f"The identifier **does not know this language**, as far as this book can say. {reason}, so every document was "
+        f"kept, whatever it was taken for: {first['documents']:,} of {total:,} for `{first['language']}`, which here "
+        "is a guess. Whether the text is in one language is for you to check."
+    )
+
+
 def split_table(corpus: Corpus) -> pd.DataFrame:
     """Documents, characters, words and bytes of each split."""
     counts = pd.DataFrame(corpus.manifest.counts).T.rename_axis("split")
@@ -97,8 +116,9 @@ def summary(
         f"- {corpus.manifest.mended_documents:,} documents had Latin look-alike letters inside Cyrillic words, "
         f"and {corpus.manifest.replaced_characters:,} signs were not UTF-8.",
         f"- Heaps exponents (near 1, new words keep coming): {exponents}. Zipf exponents: {slopes}.",
-        f"- The nine letters that Russian lacks are {own:.1%} of all letters.",
     ]
+    if letters["own"].any():
+        lines.append(f"- The nine letters that Russian lacks are {own:.1%} of all letters.")
     if corpus.label.startswith("generated"):
         lines.append(
             "- These are counts of **generated** text; its vocabulary is that of its lexicon, and its "

@@ -59,7 +59,8 @@ def knows(language: str) -> bool:
 
 @cache
 def _labels() -> frozenset[str]:
-    found = _detector().detect("а", model="lite", k=ALL_LABELS)
+    # below zero: at the library's own threshold labels of hardly any probability are left out
+    found = _detector().detect("а", model="lite", k=ALL_LABELS, threshold=-1.0)
     return frozenset(str(entry["lang"]) for entry in found)
 
 

@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ..language import ALPHABET, BASHKIR_LETTERS
+from ..markup import is_drawn
 
 ENGLISH_LABEL = "technical English (the help topics of Python)"
+MOST_LETTERS = 48
+"""As many as a figure has room for."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -83,6 +86,15 @@ def letter_frequencies(texts: Iterable[str], alphabet: Sequence[str] = ALPHABET)
     return pd.DataFrame(
         {"letter": list(alphabet), "share": share, "own": [letter in BASHKIR_LETTERS for letter in alphabet]}
     )
+
+
+def letters_of(texts: Sequence[str], language: str | None) -> pd.DataFrame:
+    """As :func:`letter_frequencies`, for any language: of another than Bashkir its commonest letters, none its own."""
+    if language == "ba":
+        return letter_frequencies(texts)
+    counts = Counter(sign for text in texts for sign in text.lower() if sign.isalpha() and is_drawn(sign))
+    commonest = [letter for letter, _ in counts.most_common(MOST_LETTERS)]
+    return letter_frequencies(texts, commonest).assign(own=False)
 
 
 def length_summary(documents: pd.DataFrame) -> pd.DataFrame:

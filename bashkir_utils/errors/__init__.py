@@ -1,6 +1,6 @@
 """What goes wrong: in continuations (language, repetition, letters) and in test text (worst documents and words)."""
 
-from .identifier import CLASSES, calibrated_by_sentence
+from .identifier import CLASSES, calibrated_by_sentence, sentence_identifier
 from .languages import MIN_LETTERS, SHORT, language_by_sentence, language_shares, share_in, split_sentences
 from .letters import (
     LETTER_CLASSES,
@@ -38,6 +38,7 @@ __all__ = [
     "measure",
     "non_bashkir_letter_share",
     "repeated_ngrams",
+    "sentence_identifier",
     "share_in",
     "split_sentences",
     "summarise_continuations",

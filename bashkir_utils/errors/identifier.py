@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ..corpus.identify import probabilities
 from ..language import ALPHABET, BASHKIR_LETTERS, TATAR_LETTERS, LabelledSentence, labelled_sentences
-from .languages import MIN_LETTERS, SHORT, split_sentences
+from .languages import MIN_LETTERS, SHORT, BySentence, language_by_sentence, split_sentences
 from .letters import count_letters
 
 OTHER = "other"
@@ -154,3 +154,9 @@ def calibrated_by_sentence(texts: Sequence[str]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["text", "sentence"])
     return table.assign(language=labels, confidence=found.max(axis=1), characters=table["sentence"].str.len())
+
+
+def sentence_identifier(target: str | None) -> BySentence:
+    """The calibrated identifier where it has a class for ``target``, else lid.176 (``errors.language_by_sentence``)."""
+    known = target in CLASSES and target != OTHER
+    return calibrated_by_sentence if known else language_by_sentence

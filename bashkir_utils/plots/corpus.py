@@ -94,7 +94,7 @@ def plot_entropies(measured: Mapping[str, TextStatistics]) -> Figure:
 
 
 def plot_letters(table: pd.DataFrame) -> Figure:
-    """Share of each letter; the nine letters that Russian lacks have a colour and a hatch of their own."""
+    """Share of each letter; letters marked as the language's own have a colour and a hatch, and then there is a key."""
     figure, (axis,) = new_figure(width=9.0, height=3.0)
     places = np.arange(len(table))
     own = table["own"].to_numpy(dtype=bool)
@@ -107,7 +107,8 @@ def plot_letters(table: pd.DataFrame) -> Figure:
         axis.set(ylabel="share of all letters", title="How often each letter comes")
         axis.yaxis.set_major_formatter(PercentFormatter(1))
         axis.grid(axis="x", visible=False)
-        axis.legend()
+        if own.any():
+            axis.legend()
     return figure
 
 

@@ -3,7 +3,7 @@
 Nothing here adds special tokens: every count is of the text alone.
 """
 
-from .display import TINTS, colour_html, findings, readable, split_table_html, visible
+from .display import TINTS, bashkir_findings, colour_html, findings, readable, split_table_html, visible
 from .loading import (
     ROUND_TRIP_TEXT,
     Tokenizer,
@@ -36,6 +36,7 @@ __all__ = [
     "Measurements",
     "ReportedPerplexity",
     "Tokenizer",
+    "bashkir_findings",
     "bits_per_byte",
     "boundary_agreement",
     "check_round_trip",

@@ -79,20 +79,22 @@ _PATTERNS = MappingProxyType(
 )
 
 
-def findings(measured: pd.DataFrame, parity: pd.DataFrame, paper: pd.DataFrame) -> str:
-    """What the chapter's three tables show, as a Markdown list; every number comes from them.
+def findings(measured: pd.DataFrame) -> str:
+    """What the measures of :func:`compare` show of a text in any language, as a Markdown list."""
+    return _listed(_fertility_finding(measured), _whole_word_finding(measured))
+
+
+def bashkir_findings(parity: pd.DataFrame, paper: pd.DataFrame) -> str:
+    """What holds for Bashkir alone, as a Markdown list; every number comes from the tables.
 
     Args:
-        measured: from :func:`compare`.
         parity: from :func:`compare_parity`.
         paper: from :func:`paper_perplexities_as_bits_per_byte`.
     """
-    lines = [
-        _fertility_finding(measured),
-        _whole_word_finding(measured),
-        _parity_finding(parity),
-        _paper_finding(paper),
-    ]
+    return _listed(_parity_finding(parity), _paper_finding(paper))
+
+
+def _listed(*lines: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 

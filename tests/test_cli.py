@@ -29,6 +29,7 @@ VERBS = (
     "evaluate",
     "corpus",
     "runs",
+    "try",
     "export",
     "record",
     "readme",

@@ -281,7 +281,8 @@ def find_run(beginning: str, workspace: Workspace) -> Run:
     if len(found) > 1:
         others = f" and {len(found) - SUGGESTED} more" if len(found) > SUGGESTED else ""
         raise RunError(
-            f"{beginning!r} begins the names of {len(found)} runs, {', '.join(found[:SUGGESTED])}{others}: give more of it"
+            f"{beginning!r} begins the names of {len(found)} runs, {', '.join(found[:SUGGESTED])}{others}: "
+            "give more of it"
         )
     return load_run(found[0] if found else beginning, workspace)
 

@@ -45,7 +45,7 @@ SHOWN = (
     'HTML(tokenization.split_table_html([tokenization.load_tokenizer("gpt2")], " ".join(each[:300] for each in bad)))',
     "HTML(coloured.loss_html((text := made_scores([' '.join(bad)], [])[1]), {each: np.full(len(text.units), 20.0) "
     "for each in bad}, 0, language=bad[0], characters=2000))",
-    'result_plots.repetition_bars(pd.DataFrame(dict.fromkeys(result_plots.REPETITION, 0.5), index=list(bad)), bad[9])',
+    "result_plots.repetition_bars(pd.DataFrame(dict.fromkeys(result_plots.REPETITION, 0.5), index=list(bad)), bad[9])",
     'Markdown("A formula that is meant: $a+b$. The last line.")',
 )
 """One cell each; the last shows that formulas are set, and that all before it had their turn."""
@@ -121,10 +121,18 @@ def lab(executed, tmp_path_factory) -> Iterator[Lab]:
 def serving(server: subprocess.Popen, folder: Path) -> dict[str, str]:
     """What the server writes down of itself once it listens."""
     path = folder / f"jpserver-{server.pid}.json"
-    while not path.is_file():
+    while not (found := whole_json(path)):
         assert server.poll() is None, "JupyterLab did not start"
         time.sleep(0.1)
-    return json.loads(path.read_text())
+    return found
+
+
+def whole_json(path: Path) -> dict[str, str]:
+    """What a file holds; nothing while it is not there or not written to its end."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
 
 
 def stop(server: subprocess.Popen) -> None:

@@ -121,7 +121,10 @@ def test_markdown_gives_the_visible_text_back(text):
     inline = MarkdownIt("commonmark").parse("x" + escape_markdown(text) + "x")[1]
     assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak", "html_inline"}
     assert {child.content for child in inline.children if child.type == "html_inline"} <= {"<span>", "</span>"}
-    assert "".join(child.content for child in inline.children if child.type != "html_inline") == "x" + visible_text(text) + "x"
+    assert (
+        "".join(child.content for child in inline.children if child.type != "html_inline")
+        == "x" + visible_text(text) + "x"
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 from browser import watched
 from playwright.sync_api import expect
 
+from bashkir_utils import cli
 from bashkir_utils import corpus as corpora
 from bashkir_utils.errors import coloured
 from bashkir_utils.errors.scored_text import read_documents, unit_bits
@@ -329,20 +330,15 @@ def test_a_port_that_is_taken_is_refused(server):
 # ------------------------------------------------------------------------------------------------------------ command line
 
 
-def bashkir(made, *arguments, **settings):
-    environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "bashkir_utils", "try", *arguments]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
-    )
-
-
 def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
-    process = bashkir(made, "tiny-llama-full", "tiny-llama-lora", "-p", "smoke", "--no-browser")
+    environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-full", "tiny-llama-l", "-p", "smoke", "--no-browser"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     line = process.stdout.readline()
     assert line.startswith("open http://127.0.0.1:")
-    port = int(line.split(":")[2].split("/")[0])
-    connection = http.client.HTTPConnection(HOST, port)
+    connection = http.client.HTTPConnection(HOST, int(line.split(":")[2].split("/")[0]))
     connection.request("GET", "/settings")
     names = [model["name"] for model in json.loads(connection.getresponse().read())["models"]]
     assert names == [run.run_id for run in made.runs]
@@ -352,18 +348,29 @@ def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
     assert "Traceback" not in err
 
 
-def test_what_cannot_be_tried_is_one_line_and_exit_code_2(made, server):
-    for arguments, message in (
-        (["nothing"], "no run 'nothing'"),
-        (["tiny-llama"], "begins the names of 2 runs"),
-        (["tiny-llama-full", "-p", "smoke", "--port", str(server.server_port)], "address already in use"),
-    ):
-        process = bashkir(made, *arguments, "--no-browser")
-        out, err = process.communicate()
-        assert (process.returncode, out) == (2, "")
-        assert [line for line in err.splitlines() if line] == [err.strip()]
-        assert err.startswith("bashkir: error: ")
-        assert message in err
+BAD_COMMANDS = {
+    "unknown run": (["nothing"], "no run 'nothing'"),
+    "ambiguous name": (["tiny-llama"], "begins the names of 2 runs"),
+    "unknown second run": (["tiny-llama-full", "tiny-gpt2"], "no run 'tiny-gpt2'"),
+    "a run beside itself": (["tiny-llama-full", "tiny-llama-full"], "would stand beside itself: name two"),
+    "port that is taken": (["tiny-llama-full", "--port", "{port}"], "cannot be used, address already in use"),
+    "unknown profile": (["tiny-llama-full", "-p", "nothing"], "unknown profile 'nothing'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_COMMANDS)
+def test_what_cannot_be_tried_is_one_line_and_exit_code_2(case, made, server, monkeypatch, capsys):
+    arguments, message = BAD_COMMANDS[case]
+    given = [each.format(port=server.server_port) for each in arguments]
+    monkeypatch.setenv("BASHKIR_HOME", str(made.workspace.root))
+    monkeypatch.setattr(sys, "argv", ["bashkir", "try", *given, "--no-browser"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    written = capsys.readouterr()
+    assert (stopped.value.code, written.out) == (2, "")
+    assert written.err.startswith("bashkir: error: ")
+    assert written.err.count("\n") == 1
+    assert message in written.err
 
 
 # ---------------------------------------------------------------------------------------------------------------- browser
@@ -432,7 +439,9 @@ MEASURES = """() => ({
 })"""
 
 
-@pytest.mark.parametrize("prompt", [HOSTILE, "башҡорттар" * 400, "\u202e\u200f" * 50], ids=["markup", "endless", "turned"])
+@pytest.mark.parametrize(
+    "prompt", [HOSTILE, "башҡорттар" * 400, "\u202e\u200f" * 50], ids=["markup", "endless", "turned"]
+)
 def test_a_hostile_prompt_stays_text(seen, prompt):
     page = seen.page
     before = page.evaluate(MEASURES)
@@ -489,7 +498,9 @@ def test_a_server_that_is_gone_is_said(browser, bench):
             found.page.goto(server.url)
             expect(found.page.get_by_role("button", name="Continue")).to_be_enabled()
         ask(found.page, PROMPT)
-        expect(found.page.get_by_role("alert")).to_have_text("No answer: look at the terminal where the page was started.")
+        expect(found.page.get_by_role("alert")).to_have_text(
+            "No answer: look at the terminal where the page was started."
+        )
 
 
 def test_the_page_is_part_of_the_package():

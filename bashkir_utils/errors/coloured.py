@@ -152,7 +152,7 @@ def _word(written: str, inner: int, limit: int, mark: _Mark) -> str:
 
 
 def loss_levels(bits: np.ndarray) -> np.ndarray:
-    """The level of each loss, 0 to ``len(LOSS_EDGES)``: an element of class ``l1`` is coloured as level 1, and so on."""
+    """The level of each loss, 0 to ``len(LOSS_EDGES)``; an element of class ``l1`` is coloured as level 1."""
     return np.searchsorted(LOSS_EDGES, bits, side="right")
 
 

@@ -131,9 +131,7 @@ class Side:
         )
         row = generate(self.model, self.tokenizer, [asked.prompt], spec).iloc[0]
         prompt, continuation = self._score(asked.prompt, str(row["continuation"]), how.evaluation)
-        return Answer(
-            prompt, continuation, int(row["new_tokens"]), bool(row["ended"]), int(row["broken_characters"])
-        )
+        return Answer(prompt, continuation, int(row["new_tokens"]), bool(row["ended"]), int(row["broken_characters"]))
 
     def _score(self, prompt: str, continuation: str, spec: EvaluationSpec) -> tuple[Part, Part]:
         whole = prompt + continuation

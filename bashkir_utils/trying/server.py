@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.bench = bench
         super().__init__(*arguments)
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """The page, its files and its settings."""
         try:
             self._check_host()
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         except _Refused as refused:
             self._refuse(refused)
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         """A prompt; the answer is what each model makes of it."""
         try:
             self._check_host()
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server uses
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing: what was asked for comes from outside, and a terminal is not the place for it."""
 
     def _check_host(self) -> None:
@@ -185,9 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.LENGTH_REQUIRED, "a prompt comes with its length")
         if int(length) > LARGEST_BODY:
             self.rfile.read(min(int(length), DRAINED))
-            raise _Refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a prompt has at most {LONGEST_PROMPT:,} characters"
-            )
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a prompt has at most {LONGEST_PROMPT:,} characters")
         return self.rfile.read(int(length))
 
     def _refuse(self, refused: _Refused) -> None:

@@ -33,7 +33,8 @@ from bashkir_utils.errors import coloured, memorisation
 from bashkir_utils.markup import escape_markdown, html_table
 from bashkir_utils.plots import results as result_plots
 
-bad = (*{FRAGMENTS[:-1]!r}, "\\\\begin{{equation}}x\\\\end{{equation}} @@0@@ \\\\\\\\(x\\\\\\\\)", "башҡорттар" * 10_000)
+formulas = "\\\\begin{{equation}}x\\\\end{{equation}} @@0@@ \\\\\\\\(x\\\\\\\\)"
+bad = (*{FRAGMENTS[:-1]!r}, formulas, "башҡорттар" * 10_000)
 """
 SHOWN = (
     'Markdown("\\n\\n".join(f"**{escape_markdown(each)}:** the text after it" for each in bad))',
@@ -65,7 +66,7 @@ MEASURES = """() => {
     hacked: window.hacked ?? null,
     foreign: inside("script, a[href], iframe, object, embed, form, textarea, h1, h2, hr, [onerror]").map(name),
     pictures: inside("img").map((image) => image.src).filter((src) => !src.startsWith("data:image/png;base64,")),
-    formulas: inside("mjx-container").map((node) => node.closest(".jp-OutputArea-output").textContent.includes("is meant")),
+    formulas: inside("mjx-container").map((each) => each.closest("p").textContent.includes("is meant")),
     invisible: outputs.flatMap((each) => [...each.textContent]).filter((sign) => INVISIBLE.test(sign)).length,
     turned: inside("*").filter((node) => getComputedStyle(node).direction !== "ltr").map(name),
   };

@@ -1,4 +1,4 @@
-"""Two models beside each other: the numbers, the server that listens to this machine alone, and the page in a browser."""
+"""Two models beside each other: the numbers, the server that this machine alone reaches, the page in a browser."""
 
 import http.client
 import json
@@ -104,14 +104,14 @@ def refusal(answer) -> tuple[int, str]:
     return status, json.loads(content)["error"]
 
 
-# ------------------------------------------------------------------------------------------------------------- which runs
+# ----------------------------------------------------------------------------------------------------------- which runs
 
 
 def test_a_run_is_found_by_an_unambiguous_beginning(made):
     full, lora = made.runs
     assert find_run("tiny-llama-full", made.workspace).run_id == full.run_id
     assert find_run(lora.run_id, made.workspace).run_id == lora.run_id
-    with pytest.raises(RunError, match="begins the names of 2 runs, tiny-llama-full-.*, tiny-llama-lora.*: give more"):
+    with pytest.raises(RunError, match=r"begins the names of 2 runs, tiny-llama-full-.*, tiny-llama-lora.*: give more"):
         find_run("tiny-llama", made.workspace)
     for beginning in ("nothing", "", ".", "../runs", "*"):
         with pytest.raises(RunError, match="no run"):
@@ -147,7 +147,7 @@ def test_a_model_with_another_vocabulary_stands_beside_its_own(made):
     assert bare_run(run, made.workspace).spec.model == spec.model
 
 
-# --------------------------------------------------------------------------------------------------------------- numbers
+# -------------------------------------------------------------------------------------------------------------- numbers
 
 
 def test_losses_are_those_of_the_text_scored_directly(made, bench):
@@ -217,7 +217,7 @@ def test_what_stands_above_each_column(bench):
     assert list(bench.how.decodings) == ["nucleus", "greedy"]
 
 
-# ---------------------------------------------------------------------------------------------------------------- server
+# --------------------------------------------------------------------------------------------------------------- server
 
 
 def test_an_answer_over_http(server, bench):
@@ -290,8 +290,8 @@ def test_a_bad_request_is_refused_with_a_sentence(server, case):
         # a sender that promises what it does not send
         with socket.create_connection((HOST, server.server_port)) as connection:
             name = f"{HOST}:{server.server_port}"
-            head = f"POST /continue HTTP/1.0\r\nHost: {name}\r\nOrigin: http://{name}\r\nContent-Length: {'9' * 18}\r\n\r\n"
-            connection.sendall(head.encode())
+            head = ("POST /continue HTTP/1.0", f"Host: {name}", f"Origin: http://{name}", f"Content-Length: {'9' * 18}")
+            connection.sendall("\r\n".join([*head, "", ""]).encode())
             connection.shutdown(socket.SHUT_WR)
             shown = connection.makefile("rb").read().decode()
         assert f" {status} " in shown.splitlines()[0]
@@ -327,13 +327,13 @@ def test_a_port_that_is_taken_is_refused(server):
         PageServer(server.server_port)
 
 
-# ------------------------------------------------------------------------------------------------------------ command line
+# --------------------------------------------------------------------------------------------------------- command line
 
 
 def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
     environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-full", "tiny-llama-l", "-p", "smoke", "--no-browser"],
+        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     line = process.stdout.readline()
@@ -373,7 +373,7 @@ def test_what_cannot_be_tried_is_one_line_and_exit_code_2(case, made, server, mo
     assert message in written.err
 
 
-# ---------------------------------------------------------------------------------------------------------------- browser
+# -------------------------------------------------------------------------------------------------------------- browser
 
 
 @pytest.fixture(params=[("light", 1100), ("dark", 390)], ids=["light", "dark phone"])
@@ -433,7 +433,7 @@ MEASURES = """() => ({
   hacked: window.hacked ?? null,
   foreign: document.querySelectorAll("#result :is(script, a, img, iframe, textarea, form, style)").length,
   turned: [...document.querySelectorAll("#columns *")].filter((n) => getComputedStyle(n).direction !== "ltr").length,
-  invisible: /[\\u001b\\u202a-\\u202e\\u2066-\\u2069\\u115f\\ufeff]/.test(document.querySelector("#columns").textContent),
+  invisible: /[\\u001b\\u202a-\\u202e\\u2066-\\u2069\\u115f\\ufeff]/.test(document.body.textContent),
   wide: document.documentElement.scrollWidth > innerWidth,
   children: [...document.body.children].map((each) => each.localName).join(),
 })"""

@@ -51,7 +51,7 @@ SHOWN = (
 )
 """One cell each; the last shows that formulas are set, and that all before it had their turn."""
 LAB_SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none", "maxNumberOutputs": 0},
+    "notebook-extension/tracker": {"windowingMode": "none", "maxNumberOutputs": 10_000},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 """Every cell and output in the page at once, and nothing asked of other machines."""

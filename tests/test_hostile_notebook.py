@@ -66,7 +66,7 @@ MEASURES = """() => {
     hacked: window.hacked ?? null,
     foreign: inside("script, a[href], iframe, object, embed, form, textarea, h1, h2, hr, [onerror]").map(name),
     pictures: inside("img").map((image) => image.src).filter((src) => !src.startsWith("data:image/png;base64,")),
-    formulas: inside("mjx-container").map((each) => each.closest("p").textContent.includes("is meant")),
+    formulas: inside("mjx-container").map((each) => each.closest("p")?.textContent.includes("is meant") ?? false),
     invisible: outputs.flatMap((each) => [...each.textContent]).filter((sign) => INVISIBLE.test(sign)).length,
     turned: inside("*").filter((node) => getComputedStyle(node).direction !== "ltr").map(name),
   };

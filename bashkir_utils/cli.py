@@ -266,6 +266,31 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
         _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
 
 
+@app.command("try")
+def try_(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Name of a finished run, or its beginning.")],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[OTHER]", help="A second run; by default the first's model as it came.")
+    ] = None,
+    profile: ProfileOption = "demo",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of this machine alone; 0: a free one.")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only say where the page is.")] = False,
+) -> None:
+    """Open a page to type a prompt and see how two models go on, side by side, with their loss of every word.
+
+    The profile says how texts are continued and scored. Example: bashkir try smollm2-135m-lora_r8
+    """
+    from .trying import PageServer, choose_runs, open_bench, serve
+
+    study, workspace = load_study(profile), Workspace.find()
+    chosen = choose_runs(run_id, other, workspace)
+    try:
+        with PageServer(port) as server:
+            serve(server, open_bench(chosen, study, workspace), browser=not no_browser)
+    except KeyboardInterrupt:
+        print("bashkir: the page is closed", flush=True)
+
+
 @app.command()
 def export(
     run_id: Annotated[str, typer.Argument(help="Name of a finished run, as `bashkir runs` lists it.")],

@@ -51,6 +51,10 @@ class RatingError(BashkirError):
     """A kit for raters cannot be made, or what raters sent back does not fit it."""
 
 
+class TryError(BashkirError):
+    """Two models cannot be tried beside each other, or the page for it cannot be served."""
+
+
 class BookError(BashkirError):
     """A notebook failed or the book did not build."""
 

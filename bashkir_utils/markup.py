@@ -20,6 +20,8 @@ _INVISIBLE = re.compile(
 """Printable for Python, and nothing is drawn: Unicode's ``Default_Ignorable_Code_Point``, and Braille's blank."""
 _LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+_FORMULA_SIGNS = re.compile(r"([$@\\])")
+"""What begins a formula for MathJax (``$``, ``\\(``, ``\\begin``), and what JupyterLab marks the place of one with."""
 
 
 def visible_text(text: str, limit: int = EXCERPT) -> str:
@@ -50,8 +52,13 @@ def escape_html(text: str, limit: int = EXCERPT) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Text of unknown origin for Markdown: all ASCII punctuation is escaped, so no link, HTML, role or formula."""
-    return _MARKDOWN_SIGNS.sub(r"\\\1", visible_text(text))
+    """Text of unknown origin for Markdown: all ASCII punctuation is escaped, so no link, HTML, role or formula.
+
+    MathJax reads the page and not the Markdown: escaped signs are formulas for it, unless an element stands in them.
+    """
+    parts = _FORMULA_SIGNS.split(visible_text(text))
+    shown = [_MARKDOWN_SIGNS.sub(r"\\\1", part) for part in parts]
+    return "".join(f"{part}<span></span>" if place % 2 else part for place, part in enumerate(shown))
 
 
 def lang_attribute(language: str | None) -> str:

@@ -66,6 +66,8 @@ from .training import (
 from .vocabulary import new_ids, prepare_vocabulary, read_record
 from .workspace import Workspace, atomic_directory, disk_errors, fingerprint, read_json, write_json, write_text
 
+SUGGESTED = 5
+"""So many names are given where one was expected."""
 PARTIAL, LOCKS, ATTEMPTS = ".partial", ".locks", "attempts.json"
 SHOWN = (DivergenceError, MemoryLimitError, DownloadError)
 """Errors of one cell that a study goes on after and shows."""
@@ -270,10 +272,39 @@ def load_run(run_id: str, workspace: Workspace) -> Run:
 
 def list_runs(workspace: Workspace) -> list[Run]:
     """All finished runs, by name."""
+    return [load_run(name, workspace) for name in _run_names(workspace)]
+
+
+def _run_names(workspace: Workspace) -> list[str]:
     if not workspace.runs.is_dir():
         return []
-    names = sorted(path.name for path in workspace.runs.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [load_run(name, workspace) for name in names]
+    return sorted(path.name for path in workspace.runs.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def find_run(beginning: str, workspace: Workspace) -> Run:
+    """The finished run of that name, or the only one whose name begins so.
+
+    Raises:
+        RunError: no name begins so, several do, or the run's files are damaged.
+    """
+    found = [name for name in _run_names(workspace) if beginning and name.startswith(beginning)]
+    if beginning in found:
+        found = [beginning]
+    if len(found) > 1:
+        others = f" and {len(found) - SUGGESTED} more" if len(found) > SUGGESTED else ""
+        raise RunError(
+            f"{beginning!r} begins the names of {len(found)} runs, {', '.join(found[:SUGGESTED])}{others}: "
+            "give more of it"
+        )
+    return load_run(found[0] if found else beginning, workspace)
+
+
+def bare_run(run: Run, workspace: Workspace) -> Run:
+    """The model of a run as it came, in its own vocabulary; out of the store if it is there, else with no record."""
+    spec = _bare(run.spec).model_copy(update={"model": run.spec.model.base})
+    if is_stored(spec.run_id, workspace):
+        return load_run(spec.run_id, workspace)
+    return Run(spec.run_id, spec, workspace.runs / spec.run_id, {})
 
 
 def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace) -> Evaluation:
@@ -452,10 +483,10 @@ def _paragraphs(spec: ForgettingSpec) -> list[Paragraph]:
 
 def _score_paragraphs(run: Run, spec: ForgettingSpec, workspace: Workspace, folder: Path) -> None:
     model, tokenizer = run.load(workspace)
-    _check_context(model, spec.window, "forgetting.window")
+    check_context(model, spec.window, "forgetting.window")
     paragraphs = _paragraphs(spec)
     texts = [paragraph.text for paragraph in paragraphs]
-    check_round_trip(_checkable(run.spec, tokenizer), "\n".join(texts))
+    check_round_trip(checkable(run.spec, tokenizer), "\n".join(texts))
     how = EvaluationSpec(window=spec.window, overlap=spec.overlap, batch_size=spec.batch_size)
     scores = score_documents(model, tokenizer, texts, how).documents.drop(columns="document")
     scores.insert(0, "language", [paragraph.language for paragraph in paragraphs])
@@ -474,9 +505,9 @@ def _once(folder: Path, run: Run, workspace: Workspace, write: Callable[[Path], 
 
 def _score(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace, folder: Path) -> None:
     model, tokenizer = run.load(workspace)
-    _check_context(model, spec.window, "evaluation.window")
+    check_context(model, spec.window, "evaluation.window")
     chosen = choose_documents(corpus.split("test"), spec)
-    check_round_trip(_checkable(run.spec, tokenizer), "\n".join(chosen["text"]))
+    check_round_trip(checkable(run.spec, tokenizer), "\n".join(chosen["text"]))
     scores = score_documents(model, tokenizer, chosen["text"].tolist(), spec)
     documents = scores.documents.drop(columns="document")
     documents.insert(0, "id", chosen["id"].to_numpy())
@@ -500,7 +531,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
     from_first(True)  # weights that need converting are converted by the first process, with nobody beside it
     set_seed(spec.seed)
     tokenizer = load_tokenizer(spec.model, workspace)
-    check_round_trip(_checkable(spec, tokenizer))
+    check_round_trip(checkable(spec, tokenizer))
     precision = choose_precision(spec.training.precision if spec.training else "auto", spec.method)
     if launch.first:
         print(f"{spec.run_id}: {precision.reason}", file=sys.stderr)
@@ -510,7 +541,7 @@ def _make(spec: RunSpec, corpus: Corpus, workspace: Workspace, layout: Layout | 
     partial = workspace.runs / PARTIAL / spec.run_id
     result = None
     if spec.training is not None:
-        _check_context(model, spec.training.block_length, "training.block_length")
+        check_context(model, spec.training.block_length, "training.block_length")
         data = _data(spec, corpus, tokenizer)
         # FSDP's checkpoints are of another form
         checkpoints = partial / "sharded" if launch.sharded else partial
@@ -561,7 +592,7 @@ def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> 
     budget = spec.training
     if budget is None:
         raise RunError(f"run {spec.run_id} trains nothing")
-    check_round_trip(_checkable(spec, tokenizer), corpus.split("train")["text"].iloc[0])
+    check_round_trip(checkable(spec, tokenizer), corpus.split("train")["text"].iloc[0])
     return TrainingData(
         train=pack(tokenizer, corpus.split("train")["text"], budget.block_length, max_blocks=blocks_wanted(budget)),
         validation=pack(
@@ -570,14 +601,15 @@ def _data(spec: RunSpec, corpus: Corpus, tokenizer: PreTrainedTokenizerBase) -> 
     )
 
 
-def _check_context(model: AnyModel, tokens: int, setting: str) -> None:
+def check_context(model: AnyModel, tokens: int, setting: str) -> None:
     """Refuse more context than a model has positions for; some would fail in the middle, others answer nonsense."""
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is not None and tokens > positions:
         raise ModelError(f"{setting} is {tokens}, and the model has {positions} positions: lower it in the profile")
 
 
-def _checkable(spec: RunSpec, tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+def checkable(spec: RunSpec, tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """A run's tokenizer as ``tokenization.check_round_trip`` takes it."""
     return from_transformers(spec.model.name, spec.model.label or spec.model.name, tokenizer)
 
 

@@ -30,6 +30,7 @@ VERBS = (
     "evaluate",
     "corpus",
     "runs",
+    "try",
     "export",
     "record",
     "readme",

@@ -1,3 +1,4 @@
+import re
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -19,10 +20,11 @@ HOSTILE = (
 class Tags(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.tags, self.text = [], []
+        self.tags, self.attributes, self.text = [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.attributes += attrs
 
     def handle_data(self, data):
         self.text.append(data)
@@ -70,11 +72,27 @@ def test_any_text_makes_no_tag(text):
 
 def test_a_hostile_text_stays_text_in_markdown():
     page = MarkdownIt("commonmark", {"html": True, "linkify": False}).render(escape_markdown(HOSTILE))
-    assert parsed(page).tags == ["p"]
-    assert "<script>alert(1)</script>" in "".join(parsed(page).text)
+    reader = parsed(page)
+    assert (set(reader.tags), reader.attributes) == ({"p", "span"}, [])
+    assert "<script>alert(1)</script>" in "".join(reader.text)
+
+
+@given(st.text("\\$@()[]{}0a ", max_size=30) | st.text())
+def test_no_formula_can_begin_in_escaped_markdown(text):
+    """MathJax takes delimiters that stand whole in one text node; JupyterLab looks for some in the Markdown as well."""
+    source = escape_markdown(text)
+    page = parsed(MarkdownIt("commonmark", {"html": True}).render(source))
+    assert not any(re.search(r"\\[(\[]|\\begin|\$.*\$|@@\d", node, re.DOTALL) for node in page.text)
+    assert not re.search(r"\\\\[()\[\]]|(?<!\\)\$|@@\d", source)
+
+
+def test_signs_of_formulas_by_hand():
+    assert escape_markdown(r"\(x$") == r"\\<span></span>\(x\$<span></span>"
+    assert escape_markdown("a_b") == r"a\_b", "what begins no formula needs no element"
 
 
 def test_a_hostile_text_stays_text_in_the_books_own_markdown():
+    from docutils.nodes import raw
     from myst_parser.config.main import MdParserConfig
     from myst_parser.mdit_to_docutils.base import DocutilsRenderer, make_document
     from myst_parser.parsers.mdit import create_md_parser
@@ -85,7 +103,8 @@ def test_a_hostile_text_stays_text_in_the_books_own_markdown():
     parser.options["document"] = make_document()
     document = parser.render(f"- one {escape_markdown(HOSTILE)}")
     kinds = {type(node).__name__ for node in document.findall()}
-    assert kinds <= {"document", "bullet_list", "list_item", "paragraph", "Text"}
+    assert kinds <= {"document", "bullet_list", "list_item", "paragraph", "Text", "raw"}
+    assert {node.astext() for node in document.findall(raw)} == {"<span>", "</span>"}
     assert "SUBSTITUTED" not in document.astext()
 
 
@@ -100,8 +119,12 @@ def test_a_terminal_gets_lines_and_nothing_that_moves_it(text):
 @given(st.text(min_size=1).filter(str.strip))
 def test_markdown_gives_the_visible_text_back(text):
     inline = MarkdownIt("commonmark").parse("x" + escape_markdown(text) + "x")[1]
-    assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak"}
-    assert "".join(child.content for child in inline.children) == "x" + visible_text(text) + "x"
+    assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak", "html_inline"}
+    assert {child.content for child in inline.children if child.type == "html_inline"} <= {"<span>", "</span>"}
+    assert (
+        "".join(child.content for child in inline.children if child.type != "html_inline")
+        == "x" + visible_text(text) + "x"
+    )
 
 
 @pytest.mark.parametrize(

@@ -198,13 +198,13 @@ def test_too_little_memory_is_one_line(error, ask, text_corpus, workspace, monke
 def test_a_tokenizer_that_loses_letters_is_neither_trained_nor_scored(ask, text_corpus, workspace, monkeypatch):
     kept = runs.obtain(ask("full"), text_corpus, workspace)
 
-    checkable = runs._checkable
+    checkable = runs.checkable
 
     def lossy(spec, tokenizer):
         sound = checkable(spec, tokenizer)
         return replace(sound, decode=lambda ids: sound.decode(ids).replace("ҡ", ""))
 
-    monkeypatch.setattr(runs, "_checkable", lossy)
+    monkeypatch.setattr(runs, "checkable", lossy)
     with pytest.raises(TokenizerError, match=r"letters lost: .*ҡ"):
         runs.obtain(ask("zero_shot"), text_corpus, workspace)
     with pytest.raises(TokenizerError, match=r"letters lost: .*ҡ"):

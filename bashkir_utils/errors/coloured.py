@@ -151,8 +151,13 @@ def _word(written: str, inner: int, limit: int, mark: _Mark) -> str:
     return f'{space}<span class="{mark.classes}" title="{html.escape(mark.title)}">{shown}{note}</span>'
 
 
+def loss_levels(bits: np.ndarray) -> np.ndarray:
+    """The level of each loss, 0 to ``len(LOSS_EDGES)``; an element of class ``l1`` is coloured as level 1."""
+    return np.searchsorted(LOSS_EDGES, bits, side="right")
+
+
 def _loss_marker(losses: np.ndarray) -> Callable[[int], _Mark]:
-    levels = np.searchsorted(LOSS_EDGES, losses, side="right")
+    levels = loss_levels(losses)
 
     def mark(unit: int) -> _Mark:
         level = int(levels[unit])
@@ -177,10 +182,19 @@ def _gain_marker(gains: np.ndarray) -> Callable[[int], _Mark]:
 # ----------------------------------------------------------------------------------------------------- page and legend
 
 
-def _loss_legend() -> str:
+def level_names() -> list[str]:
+    """What each level of loss means, in bits of a word."""
     bounds = [0, *LOSS_EDGES]
-    names = [f"{low}–{high} bits" for low, high in pairwise(bounds)] + [f"{bounds[-1]} and more"]
-    items = "".join(f'<li><span class="l{level}">{name}</span></li>' for level, name in enumerate(names))
+    return [f"{low}–{high} bits" for low, high in pairwise(bounds)] + [f"{bounds[-1]} and more"]
+
+
+def style_sheet() -> str:
+    """CSS of the colours of both themes, for elements inside one of class ``bashkir-loss``."""
+    return _STYLE
+
+
+def _loss_legend() -> str:
+    items = "".join(f'<li><span class="l{level}">{name}</span></li>' for level, name in enumerate(level_names()))
     return f"{items}<li>a word with the space before it; small numbers are bits</li>"
 
 

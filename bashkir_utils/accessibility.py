@@ -30,7 +30,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.add_config_value("marked_scripts", {}, "html", dict)
     app.connect("doctree-read", _on_document)
-    app.connect("html-page-context", _on_page)
+    app.connect("html-page-context", _on_page, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -42,8 +42,14 @@ def _on_document(_app: Sphinx, document: nodes.document) -> None:
 def _on_page(
     app: Sphinx, _page: str, _template: str, context: dict[str, Any], _document: nodes.document | None
 ) -> None:
+    context["script_files"] = [each for each in context["script_files"] if not _is_thebe(each)]
     if body := context.get("body"):
         context["body"] = accessible(body, app.config.marked_scripts)
+
+
+def _is_thebe(script: Any) -> bool:
+    """Thebe runs cells on a server elsewhere: nothing here starts it, and its script, set twice, is an error."""
+    return "thebe" in f"{script.filename} {script.attributes.get('body', '')}"
 
 
 def accessible(body: str, scripts: Mapping[str, str]) -> str:

@@ -50,7 +50,8 @@ def seen(browser: Browser) -> Iterator[Watched]:
 
 def violations(page: Page) -> list[str]:
     """What axe-core holds to be a serious or critical barrier, with the elements and the reason."""
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    # without `preload`: it fetches what style sheets import, from a wrong folder
+    found = page.evaluate("axe.run({resultTypes: ['violations'], preload: false})")["violations"]
     return [
         f"{each['id']}: {node['html'][:200]} {(node['any'] + node['all'] + node['none'])[0]['message']}"
         for each in found

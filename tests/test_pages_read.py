@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,6 +64,10 @@ def local(url: str, root: Path) -> Path:
     return root / unquote(urlsplit(url).path).lstrip("/")
 
 
+def total_size(files: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in files)
+
+
 # --- every page in the browser -----------------------------------------------------------------------------------
 
 
@@ -84,10 +88,11 @@ def test_page_has_no_barrier_asks_no_other_host_complains_of_nothing_and_is_smal
             barriers += [f"{scheme}, {width}: {each}" for each in violations(seen.page)]
     assert not barriers, "\n".join(barriers)
     seen.assert_quiet()
-    files = {
-        path for path in (local(url, built.index.parent) for url in asked if url.startswith(site)) if path.is_file()
-    }
-    assert sum(path.stat().st_size for path in files) < 3 * MEGABYTE
+    root = built.index.parent
+    files = {path for path in (local(url, root) for url in asked if url.startswith(site)) if path.is_file()}
+    own = {path for path in files if path.suffix == ".html" or path.parent.name == "_images"}
+    assert total_size(own) < 3 * MEGABYTE
+    assert total_size(files - own) < 3 * MEGABYTE, "what all pages share, loaded once"
 
 
 def test_search_finds_a_bashkir_word_by_its_own_letters(seen, site):
@@ -109,6 +114,12 @@ def test_dark_mode_by_its_button_is_dark_and_stays(seen, site):
     seen.page.goto(f"{site}/{CONTENTS[0]}")
     html, button = seen.page.locator("html"), seen.page.locator("button.theme-switch-button:visible").first
     assert brightness() > 0.9
+    icon = button.locator("i:visible")
+    expect(icon).to_have_count(1)
+    assert "Awesome" in icon.evaluate("icon => getComputedStyle(icon, '::before').fontFamily")
+    assert (
+        seen.page.evaluate("document.fonts.load('900 16px \"Font Awesome 6 Free\"').then(fonts => fonts.length)") == 1
+    )
     for _ in range(3):
         if html.get_attribute("data-mode") != "dark":
             button.focus()
@@ -160,7 +171,7 @@ def test_images_together_are_small(built):
         path for path in built.index.parent.rglob("*") if path.suffix in {".png", ".svg", ".jpg", ".gif", ".webp"}
     ]
     assert images
-    assert sum(path.stat().st_size for path in images) < 15 * MEGABYTE
+    assert total_size(images) < 15 * MEGABYTE
 
 
 def test_every_image_says_what_it_shows(articles):

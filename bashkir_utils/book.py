@@ -45,6 +45,8 @@ from .workspace import (
 HIDDEN = "remove-cell"
 """The tag that keeps a cell, with its output, off the page."""
 PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
+EXTENSION = Path(__file__).resolve().parent / "accessibility.py"
+"""The part of this package that Sphinx sets the pages with."""
 REMOTE_SCHEMES = ("hub:", "github:")
 
 
@@ -429,7 +431,10 @@ def render(edition: Edition) -> Path:
     Raises:
         BookError: Sphinx gave a warning or an error; the message is the first of them, the rest is in the log.
     """
-    stamp, state = edition.folder / "pages.json", {"source": _hash_files(edition.source)}
+    stamp, state = (
+        edition.folder / "pages.json",
+        {"source": _hash_files(edition.source), "extension": _hash_file(EXTENSION)},
+    )
     if edition.index.is_file() and stamp.is_file() and read_json(stamp) == state:
         return edition.index
     stamp.unlink(missing_ok=True)

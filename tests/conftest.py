@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from whole_book import built, pages
 
 from bashkir_utils.language import generate_documents
 from bashkir_utils.study import MethodSpec, ModelSpec, TrainingSpec
@@ -22,6 +23,7 @@ from bashkir_utils.workspace import Workspace
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+__all__ = ["built", "pages"]
 ARCHITECTURES = ("gpt2", "phi", "qwen2", "llama", "mistral")
 METHODS = {
     "full": MethodSpec(name="full", kind="full", learning_rate=3e-3),

@@ -6,6 +6,7 @@ import html
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 EXCERPT = 600
 """Characters shown of a text; the rest is an ellipsis."""
+TABLE_CLASSES = "bashkir-table tex2jax_ignore mathjax_ignore"
+SORTABLE = "bashkir-sortable"
+"""The class of tables that the pages' script makes sortable."""
 _NUMBER_STARTS = frozenset("+-–0123456789")
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -20,6 +24,14 @@ _INVISIBLE = re.compile(
 """Printable for Python, and nothing is drawn: Unicode's ``Default_Ignorable_Code_Point``, and Braille's blank."""
 _LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A cell that shows a text and is sorted by a number; None, of what is missing, comes last."""
+
+    text: str
+    order: float | None
 
 
 def visible_text(text: str, limit: int = EXCERPT) -> str:
@@ -84,9 +96,27 @@ def html_table(frame: pd.DataFrame, caption: str, *, text: Sequence[str] = (), l
     )
     # MathJax, where a page loads it, would read $…$ in a table cell as a formula
     return (
-        f'<table class="bashkir-table tex2jax_ignore mathjax_ignore">{_text_element("caption", "", caption)}'
+        f'<table class="{TABLE_CLASSES}">{_text_element("caption", "", caption)}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def sortable_table(frame: pd.DataFrame, caption: str, *, choices: Sequence[str] = ()) -> str:
+    """A table as :func:`html_table` makes it, that the pages of the book let a reader sort and filter.
+
+    Without JavaScript it is read as it stands. It scrolls inside its own region, which the keyboard reaches.
+
+    Args:
+        frame: the cells, as of :func:`html_table`, or :class:`Ordered`.
+        caption: of the table.
+        choices: columns, or the name of the index, with few values, of which a reader can choose one.
+    """
+    names = [frame.index.name or "", *frame.columns]
+    places = " ".join(str(names.index(name)) for name in choices)
+    table = html_table(frame, caption).replace(
+        f'class="{TABLE_CLASSES}"', f'class="{TABLE_CLASSES} {SORTABLE}" data-choices="{places}"', 1
+    )
+    return f'<div class="bashkir-scroll" role="region" tabindex="0" aria-label="{escape_html(caption)}">{table}</div>'
 
 
 def _text_element(tag: str, attributes: str, text: str) -> str:
@@ -99,6 +129,9 @@ def _cell(value: object, lang: str | None) -> str:
     """A cell; ``lang`` is the attribute of text of a language, None of anything else."""
     if isinstance(value, str) and lang is not None:
         return f'<td{lang} style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
+    if isinstance(value, Ordered):
+        order = "" if value.order is None or not math.isfinite(value.order) else f"{value.order:.12g}"
+        return f'<td data-order="{order}" style="text-align:right;white-space:nowrap">{escape_html(value.text)}</td>'
     text = isinstance(value, str) and value[:1] not in _NUMBER_STARTS
     style = "text-align:left;overflow-wrap:anywhere" if text else "text-align:right;white-space:nowrap"
     return f'<td style="{style}">{escape_html(_shown(value))}</td>'

@@ -14,8 +14,8 @@ ORDER = (
     "corpus", "tokenization", "packing", "models", "adapt", "distillation", "vocabulary", "inspection", "losses",
     "pace", "training", "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation",
     "throughput", "errors", "failures", "runs", "sweep", "export", "causes", "report", "comparisons", "pairs_report",
-    "errors_report", "errors_record", "rating", "forgetting_report", "rereading", "block_lengths",
-    "vocabulary_report", "training_report", "plots", "readme", "book", "cli", "__main__",
+    "errors_report", "errors_record", "rating", "forgetting_report", "all_results", "rereading", "block_lengths",
+    "vocabulary_report", "training_report", "plots", "readme", "pages", "book", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -1,0 +1,53 @@
+"""A Sphinx extension: readers sort and filter tables, with scripts that come with the pages.
+
+DataTables is taken whole from the package itables, whose bundle is an ES module. A browser refuses to import a module
+from a ``file:`` address, so it is written as a plain script that imports the same bytes from a ``data:`` address.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..markup import SORTABLE
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+FOLDER = "bashkir"
+"""Inside the pages' ``_static``."""
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("html-page-context", _add_scripts)
+    app.connect("build-finished", _write_scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _add_scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """A page without such a table loads nothing."""
+    if SORTABLE in context.get("body", ""):
+        app.add_css_file(f"{FOLDER}/datatables.css")
+        app.add_css_file(f"{FOLDER}/sortable.css")
+        app.add_js_file(f"{FOLDER}/datatables.js", loading_method="defer")
+        app.add_js_file(f"{FOLDER}/sortable.js", loading_method="defer")
+
+
+def _write_scripts(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        write_scripts(Path(app.outdir) / "_static" / FOLDER)
+
+
+def write_scripts(folder: Path) -> None:
+    """Write the scripts and styles of sortable tables into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = resources.files("itables") / "html"
+    module = base64.b64encode((bundle / "dt_bundle.js").read_bytes()).decode("ascii")
+    (folder / "datatables.js").write_text(f'window.bashkirDataTables=import("data:text/javascript;base64,{module}");\n')
+    (folder / "datatables.css").write_bytes((bundle / "dt_bundle.css").read_bytes())
+    for path in sorted(Path(__file__).parent.glob("sortable.*")):
+        shutil.copyfile(path, folder / path.name)

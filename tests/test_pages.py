@@ -1,0 +1,142 @@
+"""The extension of the pages, on a small book in a browser: sorting, filtering, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+from browser import executable, watched
+
+from bashkir_utils.markup import Ordered, sortable_table
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+HOSTILE = "<img src=x onerror=window.hacked=1> & $x$"
+TABLE = "table.bashkir-sortable"
+READY = f"{TABLE}[data-ready]"
+LARGEST_PAGE = 3_000_000
+
+
+def table() -> str:
+    bits = [Ordered("2.930", 2.93), Ordered("–", None), Ordered("10.4", 10.4), Ordered("1.376", 1.376)]
+    frame = pd.DataFrame({"way": ["lora r8", HOSTILE, "full", "lora r16"], "bits": bits})
+    frame.index = pd.Index(["demo", "demo", "study", "study"], name="study")
+    return sortable_table(frame, "Runs", choices=["study", "way"])
+
+
+def notebook(*outputs: str) -> nbformat.NotebookNode:
+    made = [nbformat.v4.new_output("display_data", {"text/html": each, "text/plain": "a table"}) for each in outputs]
+    code = nbformat.v4.new_code_cell("made()", outputs=made, execution_count=1)
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page"), code], metadata=KERNEL)
+
+
+def build(folder: Path) -> Path:
+    command = "from jupyter_book.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "build", str(folder), "-W", "-n", "-q"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> Path:
+    """Two pages, one with a sortable table and one without."""
+    executable()
+    folder = tmp_path_factory.mktemp("pages")
+    shutil.copy(CHECKOUT / "_config.yml", folder)
+    shutil.copytree(CHECKOUT / "book" / "static", folder / "book" / "static")
+    shutil.copy(CHECKOUT / "book" / "references.bib", folder / "book")
+    (folder / "_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "plain", "chapters": [{"file": "sortable"}]}))
+    nbformat.write(notebook("<p>no table</p>"), folder / "plain.ipynb")
+    nbformat.write(notebook(table()), folder / "sortable.ipynb")
+    return build(folder)
+
+
+@pytest.fixture
+def opened(pages, browser):
+    with watched(browser) as found:
+        found.page.goto((pages / "sortable.html").as_uri())
+        found.page.wait_for_selector(READY)
+        yield found
+
+
+def column(found, place: int) -> list[str]:
+    cells = f"{TABLE} tbody tr > :nth-child({place})"
+    return found.page.eval_on_selector_all(cells, "all => all.map((cell) => cell.textContent)")
+
+
+def test_a_click_sorts_by_number_with_what_is_missing_last(opened):
+    header = opened.page.get_by_role("columnheader", name="bits")
+    header.click()
+    assert column(opened, 3)[-3:] == ["1.376", "2.930", "10.4"] or column(opened, 3)[:3] == ["1.376", "2.930", "10.4"]
+    assert header.get_attribute("aria-sort") == "ascending"
+    header.click()
+    assert column(opened, 3) == ["10.4", "2.930", "1.376", "–"]
+
+
+def test_the_keyboard_sorts(opened):
+    opened.page.get_by_label("Filter by words:").focus()
+    for _ in range(12):
+        opened.page.keyboard.press("Tab")
+        if "bits" in opened.page.evaluate("document.activeElement.closest('th')?.textContent ?? ''"):
+            break
+    opened.page.keyboard.press("Enter")
+    assert opened.page.get_by_role("columnheader", name="bits").get_attribute("aria-sort") == "ascending"
+
+
+def test_words_and_choices_filter_together(opened):
+    opened.page.get_by_label("Filter by words:").fill("lora")
+    assert column(opened, 2) == ["lora r8", "lora r16"]
+    opened.page.get_by_label("study", exact=True).select_option("study")
+    assert column(opened, 2) == ["lora r16"]
+    assert "1 runs of 4" in opened.page.locator(".dt-info").inner_text() or "of 4" in opened.page.locator(".dt-info").inner_text()
+    opened.page.get_by_label("study", exact=True).select_option("all")
+    opened.page.get_by_label("Filter by words:").fill("")
+    assert len(column(opened, 2)) == 4
+
+
+def test_a_hostile_name_stays_text_and_can_be_chosen(opened):
+    opened.page.get_by_label("way", exact=True).select_option(HOSTILE)
+    assert column(opened, 2) == [HOSTILE]
+    assert opened.page.evaluate("window.hacked") is None
+
+
+def test_nothing_is_asked_of_another_host_and_nothing_is_complained_of(pages, opened, browser):
+    with watched(browser) as plain:
+        plain.page.goto((pages / "plain.html").as_uri())
+        assert (opened.foreign, opened.dialogs, opened.complaints) == ([], [], plain.complaints)
+
+
+def test_without_scripts_the_table_is_read_as_it_stands(pages, browser):
+    with watched(browser, java_script_enabled=False) as found:
+        found.page.goto((pages / "sortable.html").as_uri())
+        assert found.page.locator(f"{TABLE} tbody tr").count() == 4
+        assert found.page.locator(f"{TABLE} th[scope=col]").count() == 3
+        assert found.page.locator(TABLE).is_visible()
+
+
+def test_only_a_page_with_such_a_table_loads_the_scripts_and_none_is_large(pages):
+    sizes = {path.name: path.stat().st_size for path in (pages / "_static" / "bashkir").iterdir()}
+    assert max(sizes.values()) < 1_000_000, sizes
+    assert "datatables" not in (pages / "plain.html").read_text("utf-8")
+    whole = (pages / "sortable.html").stat().st_size + sum(sizes.values())
+    assert whole < LARGEST_PAGE
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_controls_are_legible_in_both_themes(pages, browser, theme):
+    with watched(browser, color_scheme=theme) as found:
+        found.page.goto((pages / "sortable.html").as_uri())
+        found.page.wait_for_selector(READY)
+        found.page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        colours = "(node) => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
+        text, ground = found.page.locator(".dt-search input").evaluate(colours)
+        assert text != ground
+        assert found.page.evaluate("document.documentElement.classList.contains('dark')") == (theme == "dark")

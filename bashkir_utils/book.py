@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -43,6 +44,14 @@ from .workspace import (
 HIDDEN = "remove-cell"
 """The tag that keeps a cell, with its output, off the page."""
 PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
+LAUNCH = MappingProxyType(
+    {
+        "colab_url": "https://colab.research.google.com",
+        "binderhub_url": "https://mybinder.org",
+        "notebook_interface": "jupyterlab",
+    }
+)
+REPOSITORY_BUTTONS = MappingProxyType({"use_repository_button": True, "use_issues_button": True})
 REMOTE_SCHEMES = ("hub:", "github:")
 
 
@@ -316,14 +325,25 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
     """Put executed notebooks, prose, settings and the status page together as the source of a Jupyter Book."""
     shutil.rmtree(edition.source, ignore_errors=True)
     with atomic_directory(edition.source) as folder:
-        for name in ("_config.yml", "_toc.yml"):
-            shutil.copyfile(edition.project / name, folder / name)
+        write_text(folder / "_config.yml", settings(edition.project))
+        shutil.copyfile(edition.project / "_toc.yml", folder / "_toc.yml")
         shutil.copytree(edition.project / "book", folder / "book", ignore=shutil.ignore_patterns("recorded", ".*"))
         for each in executed:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(each.path, target)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
+
+
+def settings(project: Path) -> str:
+    """``_config.yml`` of a checkout; with launch and repository buttons once it names ``repository.url``."""
+    text = (project / "_config.yml").read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    if not (content.get("repository") or {}).get("url"):
+        return text
+    content["launch_buttons"] = {**LAUNCH, **content.get("launch_buttons", {})}
+    content["html"] = {**REPOSITORY_BUTTONS, **content.get("html", {})}
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
 
 
 def status_page(edition: Edition, executed: list[Executed]) -> str:
@@ -385,8 +405,17 @@ def render(edition: Edition) -> Path:
     write_text(log, done.stdout + done.stderr)
     if done.returncode != 0:
         raise BookError(f"Jupyter Book: {_first_warning(done.stderr, edition.source)}; see {log}")
+    offer_notebooks(edition)
     write_json(stamp, state)
     return edition.index
+
+
+def offer_notebooks(edition: Edition) -> None:
+    """Let a page's download be the chapter as it is stored, which runs anywhere, and not the copy that ran here."""
+    for path in notebooks(edition.project):
+        target = edition.index.parent / "_sources" / path.relative_to(edition.project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def _command(edition: Edition) -> list[str]:

@@ -28,7 +28,7 @@ _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 
 @dataclass(frozen=True)
 class Ordered:
-    """A cell that shows a text and is sorted by a number; None, of what is missing, comes last."""
+    """A cell that shows a text and is sorted by a number; None, of what is missing, is below all others."""
 
     text: str
     order: float | None

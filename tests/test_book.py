@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from bashkir_utils import book
@@ -264,6 +265,25 @@ def test_status_page_escapes_what_it_shows_and_hides_local_folders(edition, tmp_
     assert r"my\_\<b\>\|texts" in page
     assert r"a \| b" in page
     assert str(tmp_path) not in page
+
+
+def test_launch_buttons_are_there_once_the_repository_is_named(project):
+    shutil.copyfile(CHECKOUT / "_config.yml", project / "_config.yml")
+    assert book.settings(project) == (project / "_config.yml").read_text()
+    named = (project / "_config.yml").read_text().replace('url: ""', "url: https://github.com/owner/name")
+    (project / "_config.yml").write_text(named)
+    found, before = yaml.safe_load(book.settings(project)), yaml.safe_load(named)
+    assert found["launch_buttons"] == dict(book.LAUNCH)
+    assert found["html"] == before["html"] | dict(book.REPOSITORY_BUTTONS)
+    assert {key: found[key] for key in before if key != "html"} == {key: before[key] for key in before if key != "html"}
+
+
+def test_a_page_offers_its_notebook_as_it_is_stored(built, pages):
+    for chapter in built.chapters:
+        links = [a["href"] for a in pages[page_of(built, chapter)].select("a[href$='.ipynb'].btn")]
+        assert len(links) == 1, chapter.stem
+        offered = (page_of(built, chapter).parent / links[0]).resolve()
+        assert offered.read_bytes() == chapter.read_bytes()
 
 
 def test_plain_jupyter_book_build_sets_a_clone_without_running_it(tmp_path):

@@ -1,10 +1,5 @@
 // Tables of the class bashkir-sortable: sorted by their headers, filtered by words and by choices.
 (async () => {
-  const root = document.documentElement;
-  const follow = () => root.classList.toggle("dark", root.dataset.theme === "dark");
-  new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
-  follow();
-
   const choice = (api, place) => {
     const column = api.column(place);
     const label = document.createElement("label");
@@ -15,8 +10,12 @@
       const same = (_text, _row, index) => api.cell(index, place).node().textContent === select.value;
       column.search.fixed("choice", select.value ? same : null).draw();
     });
-    label.append(`${column.header().textContent} `, select);
-    return label;
+    select.id = `${api.table().node().id}-choice-${place}`;
+    label.htmlFor = select.id;
+    label.textContent = column.header().textContent;
+    const pair = document.createElement("span");
+    pair.append(label, " ", select);
+    return pair;
   };
 
   const DataTable = (await window.bashkirDataTables).default;
@@ -28,12 +27,13 @@
       order: [],
       autoWidth: false,
       layout: { topStart: "search", topEnd: null, bottomStart: "info", bottomEnd: null },
-      language: { search: "Filter by words:", info: "_TOTAL_ runs", infoEmpty: "no run", infoFiltered: "of _MAX_" },
+      language: { search: "Filter by words:", info: "_TOTAL_ rows", infoEmpty: "no row", infoFiltered: "of _MAX_" },
     });
     const choices = document.createElement("fieldset");
     const legend = document.createElement("legend");
     legend.textContent = `Choose in: ${caption}`;
-    choices.className = "bashkir-choices";
+    // MathJax would read $…$ in a name as a formula
+    choices.className = "bashkir-choices tex2jax_ignore mathjax_ignore";
     choices.append(legend, ...table.dataset.choices.split(" ").filter(Boolean).map((place) => choice(api, +place)));
     const region = table.closest(".bashkir-scroll");
     region.before(choices);

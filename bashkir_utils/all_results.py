@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from .markup import Ordered, sortable_table
+from .markup import Ordered, TableWithData, sortable_table
 from .pairs_report import OVERALL
 from .report import Result, StudyReport, diverged
 
@@ -72,6 +72,11 @@ def _costs(row: Result) -> dict[str, float]:
         "tokens_per_second": row.tokens_per_second,
     }
     return costs if row.kind != "zero_shot" else dict.fromkeys(costs, math.nan)
+
+
+def downloadable(table: pd.DataFrame, caption: str) -> TableWithData:
+    """The table of :func:`all_runs` for a page, which offers it as CSV too."""
+    return TableWithData(all_runs_html(table, caption), table)
 
 
 def all_runs_html(table: pd.DataFrame, caption: str) -> str:

@@ -28,6 +28,7 @@ from papermill.exceptions import PapermillExecutionError
 from . import corpus as corpora
 from . import provenance
 from .exceptions import BookError
+from .markup import CSV_TYPE
 from .study import Study, load_study
 from .workspace import (
     ENVIRONMENT_VARIABLE,
@@ -52,6 +53,7 @@ LAUNCH = MappingProxyType(
     }
 )
 REPOSITORY_BUTTONS = MappingProxyType({"use_repository_button": True, "use_issues_button": True})
+FIGURE_CAPTION = "**Figure "
 REMOTE_SCHEMES = ("hub:", "github:")
 
 
@@ -331,8 +333,46 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
         for each in executed:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(each.path, target)
+            _with_downloads(each.path, target)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
+
+
+def _with_downloads(executed: Path, target: Path) -> None:
+    """Write an executed notebook as a source, with a file and a link for the data of each output that has some."""
+    notebook = nbformat.read(executed, as_version=4)
+    cells: list[Any] = []
+    links: list[str] = []
+    for cell in notebook.cells:
+        caption = links and cell.source.startswith(FIGURE_CAPTION)
+        if caption:
+            first, blank, rest = cell.source.partition("\n\n")
+            cell.source = f"{first}\n{' '.join(links)}{blank}{rest}"
+        elif links and not _data_of(cell):
+            cells.append(_links_cell(links, len(cells)))
+        links = links if _data_of(cell) and not caption else []
+        links = links + [_data_file(target, table) for table in _data_of(cell)]
+        cells.append(cell)
+    notebook.cells = [*cells, *([_links_cell(links, len(cells))] if links else [])]
+    write_text(target, nbformat.writes(notebook))
+
+
+def _data_of(cell: Any) -> list[str]:
+    """The tables, as CSV, behind what a cell shows."""
+    if {HIDDEN, "remove-output"} & set(_tags(cell)):
+        return []
+    return [each["data"][CSV_TYPE] for each in cell.get("outputs", []) if CSV_TYPE in each.get("data", {})]
+
+
+def _data_file(target: Path, table: str) -> str:
+    """Write a table beside the notebook, under the next free name; give the Markdown of its link."""
+    number = len(list(target.parent.glob(f"{target.stem}-*.csv"))) + 1
+    path = target.with_name(f"{target.stem}-{number:02}.csv")
+    write_text(path, table)
+    return f"{{download}}`Data, {path.stem} (CSV) <{path.name}>`"
+
+
+def _links_cell(links: list[str], place: int) -> Any:
+    return nbformat.v4.new_markdown_cell(" ".join(links), id=f"data-{place}")
 
 
 def settings(project: Path) -> str:

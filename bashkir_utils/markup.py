@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 EXCERPT = 600
 """Characters shown of a text; the rest is an ellipsis."""
+CSV_TYPE = "application/vnd.bashkir.csv"
+"""The type of an output's data beside its picture or table; ``book`` makes files of them."""
 TABLE_CLASSES = "bashkir-table tex2jax_ignore mathjax_ignore"
 SORTABLE = "bashkir-sortable"
 """The class of tables that the pages' script makes sortable."""
@@ -24,6 +26,17 @@ _INVISIBLE = re.compile(
 """Printable for Python, and nothing is drawn: Unicode's ``Default_Ignorable_Code_Point``, and Braille's blank."""
 _LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+@dataclass(frozen=True)
+class TableWithData:
+    """A table for a page, and its numbers for readers to download."""
+
+    html: str
+    data: pd.DataFrame
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, CSV_TYPE: csv_text(self.data)}
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,22 @@ def escape_html(text: str, limit: int = EXCERPT) -> str:
 def escape_markdown(text: str) -> str:
     """Text of unknown origin for Markdown: all ASCII punctuation is escaped, so no link, HTML, role or formula."""
     return _MARKDOWN_SIGNS.sub(r"\\\1", visible_text(text))
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """CSV without the index; a text that a spreadsheet would compute begins with an apostrophe.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    safe = frame.map(_csv_cell).rename(columns=lambda name: _csv_cell(str(name)))
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = visible_text(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def lang_attribute(language: str | None) -> str:

@@ -50,6 +50,7 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     table = everything[np.isfinite(everything["bits_per_byte"])]
     trained = table[table["kind"] != "zero_shot"]
     figure, (axes,) = new_figure(height=4.2)
+    figure.data = everything.reset_index()
     with styled():
         if len(trained):
             _draw_points(axes, trained, cost)

@@ -40,9 +40,7 @@ def _rows(study: str, report: StudyReport) -> list[dict[str, object]]:
 def _overall(report: StudyReport) -> dict[str, dict[str, float]]:
     found = report.record.pairs.accuracies if report.record.pairs else ()
     return {
-        each.scorer: {"pairs_right": each.accuracy, "pairs": each.pairs}
-        for each in found
-        if each.phenomenon == OVERALL
+        each.scorer: {"pairs_right": each.accuracy, "pairs": each.pairs} for each in found if each.phenomenon == OVERALL
     }
 
 

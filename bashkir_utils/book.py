@@ -29,6 +29,8 @@ from . import corpus as corpora
 from . import provenance
 from .exceptions import BookError
 from .markup import CSV_TYPE
+from .pages import embed_html
+from .plots.figure_data import INTERACTIVE_TYPE
 from .study import Study, load_study
 from .workspace import (
     ENVIRONMENT_VARIABLE,
@@ -343,6 +345,7 @@ def _with_downloads(executed: Path, target: Path) -> None:
     cells: list[Any] = []
     links: list[str] = []
     for cell in notebook.cells:
+        _add_interactive(cell)
         caption = links and cell.source.startswith(FIGURE_CAPTION)
         if caption:
             first, blank, rest = cell.source.partition("\n\n")
@@ -354,6 +357,17 @@ def _with_downloads(executed: Path, target: Path) -> None:
         cells.append(cell)
     notebook.cells = [*cells, *([_links_cell(links, len(cells))] if links else [])]
     write_text(target, nbformat.writes(notebook))
+
+
+def _add_interactive(cell: Any) -> None:
+    """Put the interactive copy of each figure of a cell after it."""
+    outputs = []
+    for output in cell.get("outputs", []):
+        item = output.get("data", {}).get(INTERACTIVE_TYPE)
+        shown = [] if item is None else [nbformat.v4.new_output("display_data", {"text/html": embed_html(item)})]
+        outputs += [output, *shown]
+    if outputs:
+        cell.outputs = outputs
 
 
 def _data_of(cell: Any) -> list[str]:

@@ -290,7 +290,9 @@ def test_data_of_figures_become_files_linked_under_the_caption_or_the_figure(edi
     folder = edition.source / "notebooks"
     sources = [cell.source for cell in nbformat.read(folder / "chapter.ipynb", as_version=4).cells]
     link = "{{download}}`Data, chapter-{0} (CSV) <chapter-{0}.csv>`".format
-    caption = "**Figure 1.1.** What it shows,\nin two lines.\n" + " ".join(map(link, ("01", "02", "03"))) + "\n\nMore text."
+    caption = (
+        "**Figure 1.1.** What it shows,\nin two lines.\n" + " ".join(map(link, ("01", "02", "03"))) + "\n\nMore text."
+    )
     assert sources == ["one", "two", caption, "three", link("04"), "No caption.", "hidden", "last", link("05")]
     numbers = [path.read_text() for path in sorted(folder.glob("*.csv"))]
     assert numbers == ["x\n1\n", "x\n2\n", "x\n3\n", "x\n4\n", "x\n6\n"]

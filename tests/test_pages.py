@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,13 @@ import pandas as pd
 import pytest
 import yaml
 from browser import executable, watched
+from bs4 import BeautifulSoup
+from made_results import made_report
 
 from bashkir_utils.book import settings
 from bashkir_utils.markup import Ordered, sortable_table
+from bashkir_utils.pages import embed_html
+from bashkir_utils.plots.interactive import pareto
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -41,7 +46,10 @@ def notebook(*outputs: str) -> nbformat.NotebookNode:
 def build(folder: Path) -> Path:
     command = "from jupyter_book.cli.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", command, "build", str(folder), "-W", "-n", "-q"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", command, "build", str(folder), "-W", "-n", "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return folder / "_build" / "html"
@@ -49,7 +57,7 @@ def build(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> Path:
-    """Two pages, one with a sortable table and one without."""
+    """Pages with a sortable table, with an interactive figure, and with neither."""
     executable()
     folder = tmp_path_factory.mktemp("pages")
     named = (CHECKOUT / "_config.yml").read_text("utf-8").replace('url: ""', f"url: {REPOSITORY}")
@@ -57,9 +65,13 @@ def pages(tmp_path_factory) -> Path:
     (folder / "_config.yml").write_text(settings(folder))
     shutil.copytree(CHECKOUT / "book" / "static", folder / "book" / "static")
     shutil.copy(CHECKOUT / "book" / "references.bib", folder / "book")
-    (folder / "_toc.yml").write_text(yaml.safe_dump({"format": "jb-book", "root": "plain", "chapters": [{"file": "sortable"}]}))
+    (folder / "_toc.yml").write_text(
+        yaml.safe_dump({"format": "jb-book", "root": "plain", "chapters": [{"file": "sortable"}, {"file": "closer"}]})
+    )
     nbformat.write(notebook("<p>no table</p>"), folder / "plain.ipynb")
     nbformat.write(notebook(table()), folder / "sortable.ipynb")
+    item = pareto(made_report(tmp_path_factory.mktemp("made")), "trainable_parameters", "trainable parameters")
+    nbformat.write(notebook(embed_html(item)), folder / "closer.ipynb")
     return build(folder)
 
 
@@ -128,8 +140,10 @@ def test_without_scripts_the_table_is_read_as_it_stands(pages, browser):
 
 def test_only_a_page_with_such_a_table_loads_the_scripts_and_none_is_large(pages):
     sizes = {path.name: path.stat().st_size for path in (pages / "_static" / "bashkir").iterdir()}
-    assert max(sizes.values()) < 1_000_000, sizes
-    assert "datatables" not in (pages / "plain.html").read_text("utf-8")
+    assert max(sizes.values()) < 1_500_000, sizes
+    for name in ("datatables", "bashkir/interactive"):
+        assert name not in (pages / "plain.html").read_text("utf-8")
+    assert "datatables" not in (pages / "closer.html").read_text("utf-8")
     whole = (pages / "sortable.html").stat().st_size + sum(sizes.values())
     assert whole < LARGEST_PAGE
 
@@ -142,6 +156,51 @@ def test_a_chapter_opens_elsewhere_at_the_repository_that_is_named(pages, browse
     assert "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/sortable.ipynb" in links
     assert REPOSITORY in links
     assert found.foreign == []
+
+
+POINT = """(label) => {
+  const plot = Bokeh.documents[0].roots()[0];
+  const view = Bokeh.index.find_one(plot);
+  const source = plot.renderers.map((each) => each.data_source).find((each) => (each.data.label ?? []).includes(label));
+  const place = source.data.label.indexOf(label);
+  const frame = view.frame.bbox, box = view.el.getBoundingClientRect();
+  return {
+    x: box.left + view.frame.x_scale.compute(source.data.trainable_parameters[place]),
+    y: box.top + view.frame.y_scale.compute(source.data.bits_per_byte[place]),
+  };
+}"""
+
+
+def test_a_pointer_on_a_point_names_its_run(pages, browser):
+    with watched(browser) as found, watched(browser) as plain:
+        page = found.page
+        page.goto((pages / "closer.html").as_uri())
+        assert page.evaluate("typeof Bokeh") == "undefined"
+        page.get_by_text("Look closer").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("details.bashkir-interactive[data-ready]")
+        page.locator("details.bashkir-interactive").scroll_into_view_if_needed()
+        page.wait_for_function("Bokeh.index.find_one(Bokeh.documents[0].roots()[0])?.is_idle")
+        place = page.evaluate(POINT, "full")
+        page.mouse.move(place["x"] - 3, place["y"])
+        page.mouse.move(place["x"], place["y"])
+        shown = page.locator(".bk-tooltip-content").inner_text()
+        assert "full" in shown
+        assert "100,000" in shown
+        plain.page.goto((pages / "plain.html").as_uri())
+        assert (found.foreign, found.dialogs, found.complaints) == ([], [], plain.complaints)
+
+
+def test_without_scripts_nothing_is_seen_of_an_interactive_figure(pages, browser):
+    with watched(browser, java_script_enabled=False) as found:
+        found.page.goto((pages / "closer.html").as_uri())
+        assert not found.page.locator("details.bashkir-interactive").is_visible()
+
+
+def test_no_name_ends_the_element_that_holds_the_figure():
+    page = embed_html('{"label": "</script><script>alert(1)</script>&amp;"}')
+    assert page.count("<script") == page.count("</script") == 1
+    assert json.loads(BeautifulSoup(page, "html.parser").script.string)["label"].startswith("</script>")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

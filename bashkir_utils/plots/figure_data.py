@@ -17,17 +17,23 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
 
 from ..markup import CSV_TYPE, csv_text
 
+INTERACTIVE_TYPE = "application/vnd.bashkir.interactive"
+"""The type of an output's interactive copy; ``book`` puts it on the page."""
 COLUMNS = ("panel", "series", "x", "y", "low", "high", "value", "x_label", "y_label")
 
 
 class DataFigure(Figure):
-    """A figure that hands its numbers to a notebook beside its picture; ``data`` replaces what would be read from it."""
+    """A figure that hands its numbers to a notebook beside its picture."""
 
     data: pd.DataFrame | None = None
+    """Replaces what would be read from the figure."""
+    interactive: str | None = None
+    """The same figure for a browser: JSON of ``interactive``."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         table = figure_table(self) if self.data is None else self.data
-        return {} if table.empty else {CSV_TYPE: csv_text(table)}
+        bundle = {} if table.empty else {CSV_TYPE: csv_text(table)}
+        return bundle if self.interactive is None else bundle | {INTERACTIVE_TYPE: self.interactive}
 
 
 def figure_table(figure: Figure) -> pd.DataFrame:
@@ -42,11 +48,15 @@ def figure_table(figure: Figure) -> pd.DataFrame:
 
 
 def _panel(axes: Axes, number: int) -> Iterator[dict[str, Any]]:
-    common = {"panel": axes.get_title() or str(number), "x_label": axes.get_xlabel(), "y_label": axes.get_ylabel()}
+    common = {"panel": axes.get_title() or str(number), **_axis_labels(axes)}
     drawn = [*_containers(axes), *_lines(axes), *_collections(axes), *_images(axes)]
     for row in drawn:
         named = {name: _named(axis, row.get(name)) for name, axis in (("x", axes.xaxis), ("y", axes.yaxis))}
         yield {**common, **row, **named}
+
+
+def _axis_labels(axes: Axes) -> dict[str, str]:
+    return {"x_label": " ".join(axes.get_xlabel().split()), "y_label": " ".join(axes.get_ylabel().split())}
 
 
 def _named(axis: Axis, place: Any) -> Any:

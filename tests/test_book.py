@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from bashkir_utils import book
 from bashkir_utils.exceptions import BookError, ProfileError
 from bashkir_utils.markup import CSV_TYPE
+from bashkir_utils.plots.figure_data import INTERACTIVE_TYPE
 from bashkir_utils.workspace import Workspace, read_json
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -296,6 +297,19 @@ def test_data_of_figures_become_files_linked_under_the_caption_or_the_figure(edi
     assert sources == ["one", "two", caption, "three", link("04"), "No caption.", "hidden", "last", link("05")]
     numbers = [path.read_text() for path in sorted(folder.glob("*.csv"))]
     assert numbers == ["x\n1\n", "x\n2\n", "x\n3\n", "x\n4\n", "x\n6\n"]
+
+
+def test_an_interactive_copy_stands_after_its_figure(edition, tmp_path):
+    shown = nbformat.v4.new_output("display_data", {"image/png": "", INTERACTIVE_TYPE: '{"a": "</script>"}'})
+    cells = [nbformat.v4.new_code_cell("figure()", outputs=[shown])]
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", reused=False)])
+    (cell,) = nbformat.read(edition.source / "notebooks" / "chapter.ipynb", as_version=4).cells
+    picture, copy = cell.outputs
+    assert "image/png" in picture["data"]
+    assert 'class="bashkir-interactive"' in copy["data"]["text/html"]
+    assert copy["data"]["text/html"].count("</script>") == 1
 
 
 def test_every_figure_of_the_book_offers_its_data(built, pages):

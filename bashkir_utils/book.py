@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -27,7 +28,9 @@ from papermill.exceptions import PapermillExecutionError
 from . import corpus as corpora
 from . import provenance
 from .exceptions import BookError
-from .markup import escape_markdown
+from .markup import CSV_TYPE, escape_markdown
+from .pages import embed_html
+from .plots.figure_data import INTERACTIVE_TYPE
 from .study import Study, load_study
 from .workspace import (
     BOOK_VARIABLE,
@@ -45,8 +48,18 @@ from .workspace import (
 HIDDEN = "remove-cell"
 """The tag that keeps a cell, with its output, off the page."""
 PARAMETER_TAGS = frozenset({"parameters", "injected-parameters"})
-EXTENSION = Path(__file__).resolve().parent / "accessibility.py"
-"""The part of this package that Sphinx sets the pages with."""
+PACKAGE = Path(__file__).resolve().parent
+EXTENSIONS = (PACKAGE / "accessibility.py", *sorted((PACKAGE / "pages").glob("*.*")))
+"""The parts of this package that Sphinx sets the pages with."""
+LAUNCH = MappingProxyType(
+    {
+        "colab_url": "https://colab.research.google.com",
+        "binderhub_url": "https://mybinder.org",
+        "notebook_interface": "jupyterlab",
+    }
+)
+REPOSITORY_BUTTONS = MappingProxyType({"use_repository_button": True, "use_issues_button": True})
+FIGURE_CAPTION = "**Figure "
 REMOTE_SCHEMES = ("hub:", "github:")
 
 
@@ -337,14 +350,14 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
     """Put executed notebooks, prose, settings and the status page together as the source of a Jupyter Book."""
     shutil.rmtree(edition.source, ignore_errors=True)
     with atomic_directory(edition.source) as folder:
-        for name in ("_config.yml", "_toc.yml"):
-            shutil.copyfile(edition.project / name, folder / name)
+        write_text(folder / "_config.yml", settings(edition.project))
+        shutil.copyfile(edition.project / "_toc.yml", folder / "_toc.yml")
         shutil.copytree(edition.project / "book", folder / "book", ignore=shutil.ignore_patterns("recorded", ".*"))
         about = _run_with(edition)
         for each in executed:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
-            write_text(target, nbformat.writes(_introduced(each, about)))
+            write_text(target, nbformat.writes(_with_downloads(_introduced(each, about), target)))
         _write_times(folder / "book" / "index.md", executed)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
 
@@ -381,6 +394,66 @@ def _write_times(page: Path, executed: list[Executed]) -> None:
 
 def _shown_time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _with_downloads(notebook: nbformat.NotebookNode, target: Path) -> nbformat.NotebookNode:
+    """The notebook that is to stand at ``target``, with a file and a link for the data of each output that has some."""
+    cells: list[Any] = []
+    links: list[str] = []
+    for cell in notebook.cells:
+        _add_interactive(cell)
+        caption = links and cell.source.startswith(FIGURE_CAPTION)
+        if caption:
+            first, blank, rest = cell.source.partition("\n\n")
+            cell.source = f"{first}\n{' '.join(links)}{blank}{rest}"
+        elif links and not _data_of(cell):
+            cells.append(_links_cell(links, len(cells)))
+        links = links if _data_of(cell) and not caption else []
+        links = links + [_data_file(target, table) for table in _data_of(cell)]
+        cells.append(cell)
+    notebook.cells = [*cells, *([_links_cell(links, len(cells))] if links else [])]
+    return notebook
+
+
+def _add_interactive(cell: Any) -> None:
+    """Put the interactive copy of each figure of a cell after it."""
+    outputs = []
+    for output in cell.get("outputs", []):
+        item = output.get("data", {}).get(INTERACTIVE_TYPE)
+        shown = [] if item is None else [nbformat.v4.new_output("display_data", {"text/html": embed_html(item)})]
+        outputs += [output, *shown]
+    if outputs:
+        cell.outputs = outputs
+
+
+def _data_of(cell: Any) -> list[str]:
+    """The tables, as CSV, behind what a cell shows."""
+    if {HIDDEN, "remove-output"} & set(_tags(cell)):
+        return []
+    return [each["data"][CSV_TYPE] for each in cell.get("outputs", []) if CSV_TYPE in each.get("data", {})]
+
+
+def _data_file(target: Path, table: str) -> str:
+    """Write a table beside the notebook, under the next free name; give the Markdown of its link."""
+    number = len(list(target.parent.glob(f"{target.stem}-*.csv"))) + 1
+    path = target.with_name(f"{target.stem}-{number:02}.csv")
+    write_text(path, table)
+    return f"{{download}}`Data, {path.stem} (CSV) <{path.name}>`"
+
+
+def _links_cell(links: list[str], place: int) -> Any:
+    return nbformat.v4.new_markdown_cell(" ".join(links), id=f"data-{place}")
+
+
+def settings(project: Path) -> str:
+    """``_config.yml`` of a checkout; with launch and repository buttons once it names ``repository.url``."""
+    text = (project / "_config.yml").read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    if not (content.get("repository") or {}).get("url"):
+        return text
+    content["launch_buttons"] = {**LAUNCH, **content.get("launch_buttons", {})}
+    content["html"] = {**REPOSITORY_BUTTONS, **content.get("html", {})}
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
 
 
 def status_page(edition: Edition, executed: list[Executed]) -> str:
@@ -433,7 +506,7 @@ def render(edition: Edition) -> Path:
     """
     stamp, state = (
         edition.folder / "pages.json",
-        {"source": _hash_files(edition.source), "extension": _hash_file(EXTENSION)},
+        {"source": _hash_files(edition.source), "extensions": [_hash_file(path) for path in EXTENSIONS]},
     )
     if edition.index.is_file() and stamp.is_file() and read_json(stamp) == state:
         return edition.index
@@ -445,8 +518,17 @@ def render(edition: Edition) -> Path:
     write_text(log, done.stdout + done.stderr)
     if done.returncode != 0:
         raise BookError(f"Jupyter Book: {_first_warning(done.stderr, edition.source)}; see {log}")
+    offer_notebooks(edition)
     write_json(stamp, state)
     return edition.index
+
+
+def offer_notebooks(edition: Edition) -> None:
+    """Let a page's download be the chapter as it is stored, which runs anywhere, and not the copy that ran here."""
+    for path in notebooks(edition.project):
+        target = edition.index.parent / "_sources" / path.relative_to(edition.project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 def _command(edition: Edition) -> list[str]:

@@ -6,6 +6,7 @@ import html
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 EXCERPT = 600
 """Characters shown of a text; the rest is an ellipsis."""
+CSV_TYPE = "application/vnd.bashkir.csv"
+"""The type of an output's data beside its picture or table; ``book`` makes files of them."""
+TABLE_CLASSES = "bashkir-table tex2jax_ignore mathjax_ignore"
+SORTABLE = "bashkir-sortable"
+"""The class of tables that the pages' script makes sortable."""
 _NUMBER_STARTS = frozenset("+-–0123456789")
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -22,6 +28,25 @@ _LONG_WORD = re.compile(r"\S{30}")
 _MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 _FORMULA_SIGNS = re.compile(r"([$@\\])")
 """What begins a formula for MathJax (``$``, ``\\(``, ``\\begin``), and what JupyterLab marks the place of one with."""
+
+
+@dataclass(frozen=True)
+class TableWithData:
+    """A table for a page, and its numbers for readers to download."""
+
+    html: str
+    data: pd.DataFrame
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, CSV_TYPE: csv_text(self.data)}
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A cell that shows a text and is sorted by a number; None, of what is missing, is below all others."""
+
+    text: str
+    order: float | None
 
 
 def visible_text(text: str, limit: int = EXCERPT) -> str:
@@ -61,6 +86,22 @@ def escape_markdown(text: str) -> str:
     return "".join(f"{part}<span></span>" if place % 2 else part for place, part in enumerate(shown))
 
 
+def csv_text(frame: pd.DataFrame) -> str:
+    """CSV without the index; a text that a spreadsheet would compute begins with an apostrophe.
+
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    safe = frame.map(_csv_cell).rename(columns=lambda name: _csv_cell(str(name)))
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = visible_text(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def lang_attribute(language: str | None) -> str:
     """The attribute that tells a browser the language of an element, with a space before it; empty where unknown."""
     return f' lang="{escape_html(language)}"' if language else ""
@@ -91,9 +132,27 @@ def html_table(frame: pd.DataFrame, caption: str, *, text: Sequence[str] = (), l
     )
     # MathJax, where a page loads it, would read $…$ in a table cell as a formula
     return (
-        f'<table class="bashkir-table tex2jax_ignore mathjax_ignore">{_text_element("caption", "", caption)}'
+        f'<table class="{TABLE_CLASSES}">{_text_element("caption", "", caption)}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def sortable_table(frame: pd.DataFrame, caption: str, *, choices: Sequence[str] = ()) -> str:
+    """A table as :func:`html_table` makes it, that the pages of the book let a reader sort and filter.
+
+    Without JavaScript it is read as it stands. It scrolls inside its own region, which the keyboard reaches.
+
+    Args:
+        frame: the cells, as of :func:`html_table`, or :class:`Ordered`.
+        caption: of the table.
+        choices: columns, or the name of the index, with few values, of which a reader can choose one.
+    """
+    names = [frame.index.name or "", *frame.columns]
+    places = " ".join(str(names.index(name)) for name in choices)
+    table = html_table(frame, caption).replace(
+        f'class="{TABLE_CLASSES}"', f'class="{TABLE_CLASSES} {SORTABLE}" data-choices="{places}"', 1
+    )
+    return f'<div class="bashkir-scroll" role="region" tabindex="0" aria-label="{escape_html(caption)}">{table}</div>'
 
 
 def _text_element(tag: str, attributes: str, text: str) -> str:
@@ -106,6 +165,9 @@ def _cell(value: object, lang: str | None) -> str:
     """A cell; ``lang`` is the attribute of text of a language, None of anything else."""
     if isinstance(value, str) and lang is not None:
         return f'<td{lang} style="text-align:left;overflow-wrap:anywhere">{escape_html(value)}</td>'
+    if isinstance(value, Ordered):
+        order = "" if value.order is None or not math.isfinite(value.order) else f"{value.order:.12g}"
+        return f'<td data-order="{order}" style="text-align:right;white-space:nowrap">{escape_html(value.text)}</td>'
     text = isinstance(value, str) and value[:1] not in _NUMBER_STARTS
     style = "text-align:left;overflow-wrap:anywhere" if text else "text-align:right;white-space:nowrap"
     return f'<td style="{style}">{escape_html(_shown(value))}</td>'

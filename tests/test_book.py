@@ -13,11 +13,14 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+import yaml
 from whole_book import CHECKOUT, page_of, soup
 
 from bashkir_utils import book
 from bashkir_utils import corpus as corpora
 from bashkir_utils.exceptions import BookError, ProfileError
+from bashkir_utils.markup import CSV_TYPE
+from bashkir_utils.plots.figure_data import INTERACTIVE_TYPE
 from bashkir_utils.workspace import Workspace, read_json
 
 PARAMETERS = 'PROFILE = "demo"\nCORPUS = ""'
@@ -277,6 +280,77 @@ def test_status_page_escapes_what_it_shows_and_hides_local_folders(edition, tmp_
     assert r"my\_\<b\>\|texts" in page
     assert r"a \| b" in page
     assert str(tmp_path) not in page
+
+
+def with_data(source: str, *tables: str, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
+    outputs = [nbformat.v4.new_output("display_data", {"image/png": "", CSV_TYPE: table}) for table in tables]
+    return nbformat.v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
+
+
+def test_data_of_figures_become_files_linked_under_the_caption_or_the_figure(edition, tmp_path):
+    text = nbformat.v4.new_markdown_cell
+    cells = [
+        with_data("one", "x\n1\n"),
+        with_data("two", "x\n2\n", "x\n3\n"),
+        text("**Figure 1.1.** What it shows,\nin two lines.\n\nMore text."),
+        with_data("three", "x\n4\n"),
+        text("No caption."),
+        with_data("hidden", "x\n5\n", tags=("remove-cell",)),
+        with_data("last", "x\n6\n"),
+    ]
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", reused=False)])
+    folder = edition.source / "notebooks"
+    sources = [cell.source for cell in nbformat.read(folder / "chapter.ipynb", as_version=4).cells]
+    link = "{{download}}`Data, chapter-{0} (CSV) <chapter-{0}.csv>`".format
+    caption = (
+        "**Figure 1.1.** What it shows,\nin two lines.\n" + " ".join(map(link, ("01", "02", "03"))) + "\n\nMore text."
+    )
+    assert sources == ["one", "two", caption, "three", link("04"), "No caption.", "hidden", "last", link("05")]
+    numbers = [path.read_text() for path in sorted(folder.glob("*.csv"))]
+    assert numbers == ["x\n1\n", "x\n2\n", "x\n3\n", "x\n4\n", "x\n6\n"]
+
+
+def test_an_interactive_copy_stands_after_its_figure(edition, tmp_path):
+    shown = nbformat.v4.new_output("display_data", {"image/png": "", INTERACTIVE_TYPE: '{"a": "</script>"}'})
+    cells = [nbformat.v4.new_code_cell("figure()", outputs=[shown])]
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", reused=False)])
+    (cell,) = nbformat.read(edition.source / "notebooks" / "chapter.ipynb", as_version=4).cells
+    picture, copy = cell.outputs
+    assert "image/png" in picture["data"]
+    assert 'class="bashkir-interactive"' in copy["data"]["text/html"]
+    assert copy["data"]["text/html"].count("</script>") == 1
+
+
+def test_every_figure_of_the_book_offers_its_data(built, pages):
+    for chapter in built.chapters:
+        page = pages[page_of(built, chapter)]
+        links = page.select("a.reference.download")
+        assert len(links) >= len(page.select("div.cell_output img")), chapter.stem
+        for link in links:
+            assert len((page_of(built, chapter).parent / unquote(link["href"])).read_text("utf-8").splitlines()) > 1
+
+
+def test_launch_buttons_are_there_once_the_repository_is_named(project):
+    shutil.copyfile(CHECKOUT / "_config.yml", project / "_config.yml")
+    assert book.settings(project) == (project / "_config.yml").read_text()
+    named = (project / "_config.yml").read_text().replace('url: ""', "url: https://github.com/owner/name")
+    (project / "_config.yml").write_text(named)
+    found, before = yaml.safe_load(book.settings(project)), yaml.safe_load(named)
+    assert found["launch_buttons"] == dict(book.LAUNCH)
+    assert found["html"] == before["html"] | dict(book.REPOSITORY_BUTTONS)
+    assert {key: found[key] for key in before if key != "html"} == {key: before[key] for key in before if key != "html"}
+
+
+def test_a_page_offers_its_notebook_as_it_is_stored(built, pages):
+    for chapter in built.chapters:
+        links = [a["href"] for a in pages[page_of(built, chapter)].select("a[href$='.ipynb'].btn")]
+        assert len(links) == 1, chapter.stem
+        offered = (page_of(built, chapter).parent / links[0]).resolve()
+        assert offered.read_bytes() == chapter.read_bytes()
 
 
 def test_plain_jupyter_book_build_sets_a_clone_without_running_it(tmp_path):

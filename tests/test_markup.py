@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bashkir_utils.markup import escape_html, escape_markdown, html_table, terminal_text, visible_text
+from bashkir_utils.markup import (
+    csv_text,
+    escape_html,
+    escape_markdown,
+    html_table,
+    terminal_text,
+    visible_text,
+)
 
 HOSTILE = (
     "<script>alert(1)</script></textarea></td></table><img src=x onerror=alert(2)> [click](javascript:alert(3)) "
@@ -154,3 +161,8 @@ def test_a_word_without_end_breaks_wherever_it_stands_and_other_headings_stay_pl
     page = html_table(pd.DataFrame({long: [long], "a": ["б"]}, index=pd.Index([long], name="word")), long)
     assert page.count("overflow-wrap:anywhere;min-width:12em") == 3
     assert '<th scope="col">a</th>' in page
+
+
+def test_no_cell_of_a_csv_file_is_computed_by_a_spreadsheet():
+    frame = pd.DataFrame({"=name": ["=1+1", "+a", "-a", "@a", 'a,"b"\n', None], "n": [-1.5, 2, 3, 4, 5, 6]})
+    assert csv_text(frame) == ('\'=name,n\n\'=1+1,-1.5\n\'+a,2.0\n\'-a,3.0\n\'@a,4.0\n"a,""b"" ↵ ",5.0\n,6.0\n')

@@ -1,8 +1,11 @@
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -100,3 +103,14 @@ def test_ci_calls_what_the_readme_says():
     for command in ("make book", "make test"):
         assert command in readme
         assert command in ci
+
+
+def test_binder_gets_the_profile_that_fits_it(tmp_path):
+    """The last line of ``postBuild``, on a copy of the chapters."""
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    *_, last = (ROOT / "postBuild").read_text().splitlines()
+    subprocess.run(["bash", "-c", last], cwd=tmp_path, check=True)
+    for path in (tmp_path / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        (parameters,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+        assert parameters == 'PROFILE = "smoke"\nCORPUS = ""'

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..comparisons import Arm, arms, variance_table
-from ..report import StudyReport
+from ..report import StudyReport, results_table
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, styled
 
 ROW_HEIGHT = 0.38
@@ -21,6 +21,7 @@ def seeds(report: StudyReport, title: str) -> Figure:
     found = arms(report)
     values = {row.run_id: row.bits_per_byte.value for row in report.rows}
     figure, (axes,) = new_figure(width=8.0, height=1.5 + ROW_HEIGHT * len(found))
+    figure.data = results_table(report).reset_index()
     with styled():
         for place, arm in enumerate(found):
             _draw_arm(axes, arm, place)

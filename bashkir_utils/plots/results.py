@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
+from . import interactive
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, plain, styled
 
 COST_NAMES: Mapping[str, str] = MappingProxyType(
@@ -50,6 +51,8 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     table = everything[np.isfinite(everything["bits_per_byte"])]
     trained = table[table["kind"] != "zero_shot"]
     figure, (axes,) = new_figure(height=4.2)
+    figure.data = everything.reset_index()
+    figure.interactive = interactive.pareto(report, cost, COST_NAMES[cost])
     with styled():
         if len(trained):
             _draw_points(axes, trained, cost)

@@ -10,9 +10,9 @@ from typing import Any
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ..markup import visible_text
+from .figure_data import DataFigure
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 METHOD_COLOURS = MappingProxyType(
@@ -48,10 +48,10 @@ def styled() -> Iterator[None]:
 
 def new_figure(
     columns: int = 1, *, rows: int = 1, width: float = 7.0, height: float = 3.6
-) -> tuple[Figure, list[Axes]]:
+) -> tuple[DataFigure, list[Axes]]:
     """A figure with ``columns`` axes side by side, row by row; sizes in inches. It is not registered with pyplot."""
     with styled():
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = DataFigure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
     return figure, list(axes)
 

@@ -258,11 +258,11 @@ def execute(edition: Edition, notebook: Path, shared: dict[str, str]) -> Execute
     print(f"{notebook.stem}: running", flush=True)
     begun = time.monotonic()
     _publish(_run(edition, notebook), final)
-    about = {"seconds": round(time.monotonic() - begun, 2), "date": provenance.now()}
-    about |= {"commit": provenance.commit(edition.project)}
+    seconds, date, commit = round(time.monotonic() - begun, 2), provenance.now(), provenance.commit(edition.project)
+    about = {"seconds": seconds, "date": date, "commit": commit}
     write_json(_sidecar(final), {"inputs": inputs, "executed": sha256_file(final), **about})
-    print(f"{notebook.stem}: {about['seconds']:.1f} s", flush=True)
-    return Executed(notebook.stem, final, reused=False, **about)
+    print(f"{notebook.stem}: {seconds:.1f} s", flush=True)
+    return Executed(notebook.stem, final, seconds, date, commit, reused=False)
 
 
 def _sidecar(executed: Path) -> Path:

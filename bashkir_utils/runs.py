@@ -176,7 +176,7 @@ def obtain_all(cells: Sequence[RunSpec], corpus: Corpus, workspace: Workspace) -
     failed: list[tuple[RunSpec, Failure]] = []
     for cell in cells:
         known = without_weights(cell, failed, workspace)
-        done = known or _attempt(cell, workspace, partial(obtain, cell, corpus, workspace))
+        done = _attempt(cell, workspace, partial(obtain, cell, corpus, workspace)) if known is None else known
         if isinstance(done, Failure):
             failed.append((cell, done))
         else:

@@ -10,14 +10,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
-    "exceptions", "markup", "accessibility", "workspace", "progress", "processes", "heap", "provenance", "packaged", "study",
-    "language",
-    "corpus", "tokenization", "packing", "models", "adapt", "distillation", "vocabulary", "inspection", "losses",
-    "pace", "training", "planning", "evaluation", "statistics", "minimal_pairs", "pairs_export", "generation",
-    "throughput", "errors", "failures", "runs", "sweep", "export", "causes", "report", "comparisons", "pairs_report",
-    "errors_report", "errors_record", "rating", "forgetting_report", "all_results", "rereading", "block_lengths",
-    "vocabulary_report", "training_report", "trying", "plots", "readme", "pages", "book", "new_language",
-    "cli", "__main__",
+    "exceptions", "markup", "accessibility", "workspace", "progress", "processes", "heap", "provenance",
+    "packaged", "study", "language", "corpus", "tokenization", "packing", "models", "adapt", "distillation",
+    "vocabulary", "inspection", "losses", "pace", "training", "planning", "evaluation", "statistics",
+    "minimal_pairs", "pairs_export", "generation", "throughput", "errors", "failures", "runs", "sweep", "export",
+    "causes", "report", "comparisons", "pairs_report", "errors_report", "errors_record", "rating",
+    "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "training_report",
+    "trying", "plots", "readme", "pages", "book", "new_language", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

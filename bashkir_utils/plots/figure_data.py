@@ -66,7 +66,7 @@ def _named(axis: Axis, place: Any) -> Any:
     if place is None or not named:
         return place
     places = axis.get_majorticklocs()
-    names = dict(zip(np.round(places, 6), formatter.format_ticks(places), strict=True))
+    names = dict(zip(np.round(places, 6), formatter.format_ticks(list(places)), strict=True))
     # a dollar is escaped in a label, or it would begin a formula
     return names.get(round(float(place), 6), "").replace(r"\$", "$") or place
 
@@ -119,7 +119,7 @@ def _of_errorbar(axes: Axes, line: Line2D) -> bool:
 def _points(axes: Axes, line: Line2D) -> Iterator[dict[str, Any]]:
     """The points of a line; a line across the whole panel has one coordinate only."""
     by_x, by_y = line.get_transform().contains_branch_seperately(axes.transData)
-    points = zip(*line.get_data(orig=False), strict=True)
+    points = zip(*map(np.asarray, line.get_data(orig=False)), strict=True)
     if by_x and by_y:
         yield from ({"series": _label(line), "x": x, "y": y} for x, y in points)
     elif by_x or by_y:
@@ -131,7 +131,7 @@ def _collections(axes: Axes) -> Iterator[dict[str, Any]]:
     reaches = [reach for each in axes.containers if isinstance(each, ErrorbarContainer) for reach in each.lines[2]]
     for collection in axes.collections:
         if isinstance(collection, PathCollection):
-            yield from ({"series": _label(collection), "x": x, "y": y} for x, y in collection.get_offsets())
+            yield from ({"series": _label(collection), "x": x, "y": y} for x, y in np.asarray(collection.get_offsets()))
         elif isinstance(collection, LineCollection) and collection not in reaches:
             yield from (_interval(segment, _label(collection)) for segment in collection.get_segments())
 

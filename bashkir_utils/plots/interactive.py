@@ -9,7 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool, Whisker
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models.annotations import TeeHead, Whisker
+from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure as bokeh_figure
 
 from ..markup import visible_text
@@ -47,7 +49,7 @@ def pareto(report: StudyReport, cost: str, cost_name: str) -> str:
     plot.toolbar.logo = None
     _draw_front(plot, trained[trained["diverged"] == ""], cost)
     runs = [_draw_kind(plot, str(kind), rows, cost) for kind, rows in trained.groupby("kind", sort=False)]
-    plot.add_tools(HoverTool(renderers=runs, tooltips=_tooltips()))
+    plot.add_tools(HoverTool(renderers=[*runs], tooltips=_tooltips()))
     return json.dumps(json_item(plot))
 
 
@@ -65,11 +67,12 @@ def _draw_front(plot: bokeh_figure, kept: pd.DataFrame, cost: str) -> None:
 
 def _draw_kind(plot: bokeh_figure, kind: str, rows: pd.DataFrame, cost: str) -> GlyphRenderer:
     names = ["bits_per_byte", "bits_per_byte_low", "bits_per_byte_high", *COST_FIELDS]
-    data = {name: rows[name].astype(float).tolist() for name in names}
-    source = ColumnDataSource(data | {"label": [visible_text(str(label)) for label in rows["label"]]})
+    labels = [visible_text(str(label)) for label in rows["label"]]
+    source = ColumnDataSource(rows[names].astype(float).assign(label=labels).reset_index(drop=True))
     colour = METHOD_COLOURS[kind]
-    reach = Whisker(base=cost, lower="bits_per_byte_low", upper="bits_per_byte_high", source=source, line_color=colour)
-    reach.upper_head.line_color = reach.lower_head.line_color = colour
+    head = TeeHead(size=10, line_color=colour)
+    reach = Whisker(base=cost, source=source, line_color=colour, lower_head=head, upper_head=head)
+    reach.lower, reach.upper = "bits_per_byte_low", "bits_per_byte_high"
     plot.add_layout(reach)
     fill = ["white" if reason else colour for reason in rows["diverged"]]
     source.add(fill, "fill")

@@ -86,7 +86,7 @@ class PageServer(ThreadingHTTPServer):
 
     def serve(self, bench: Bench) -> None:
         """Answer until :meth:`shutdown` or an interrupt."""
-        self.RequestHandlerClass = partial(_Handler, bench)  # type: ignore[assignment]
+        self.RequestHandlerClass = partial(_Handler, bench)
         self.serve_forever()
 
 

@@ -417,8 +417,9 @@ def _cautions(report: StudyReport) -> list[str]:
     sentences = [escape_markdown(what_is_claimed(report))] if trained else []
     several = [len(arm.runs) for arm in trained if len(arm.runs) > 1]
     if several and min(several) < FEW_SEEDS:
+        count = f"{min(several)}" if min(several) == max(several) else f"{min(several)} to {max(several)}"
         sentences.append(
-            f"From {min(several)} to {max(several)} seeds a way the spread between seeds is known roughly; the "
+            f"With {count} seeds a way the spread between seeds is known roughly; the "
             "intervals, Student's t over documents and seeds, are as much wider."
         )
     documents = report.documents["id"].nunique()

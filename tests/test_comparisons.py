@@ -137,7 +137,7 @@ def test_several_seeds_are_one_way(seeded):
     assert (row["mean"], row["deviation"]) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
     assert "standard deviation is" in comparisons.seed_findings(seeded)
     assert "mean of 3 seeds" in comparisons.findings(seeded)
-    assert "From 3 to 3 seeds a way" in comparisons.findings(seeded)
+    assert "With 3 seeds a way" in comparisons.findings(seeded)
 
 
 def test_what_is_claimed_depends_on_how_many_seeds_each_way_has(live, seeded):

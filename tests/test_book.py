@@ -184,6 +184,7 @@ def test_reuse_ends_when_any_input_changes(edition, changed, monkeypatch):
     final.parent.mkdir(parents=True)
     shutil.copyfile(notebook, final)
     record = {"inputs": inputs, "executed": book.sha256_file(final), "seconds": 1.0, "date": "then"}
+    record |= {"commit": None}
     book.write_json(final.with_suffix(".json"), record)
     assert book.execute(edition, notebook, INPUTS).reused
     if changed == "notebook":
@@ -300,7 +301,7 @@ def test_data_of_figures_become_files_linked_under_the_caption_or_the_figure(edi
     ]
     path = tmp_path / "chapter.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", reused=False)])
+    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", None, reused=False)])
     folder = edition.source / "notebooks"
     sources = [cell.source for cell in nbformat.read(folder / "chapter.ipynb", as_version=4).cells]
     link = "{{download}}`Data, chapter-{0} (CSV) <chapter-{0}.csv>`".format
@@ -317,7 +318,7 @@ def test_an_interactive_copy_stands_after_its_figure(edition, tmp_path):
     cells = [nbformat.v4.new_code_cell("figure()", outputs=[shown])]
     path = tmp_path / "chapter.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", reused=False)])
+    book.assemble(edition, [book.Executed("chapter", path, 1.0, "today", None, reused=False)])
     (cell,) = nbformat.read(edition.source / "notebooks" / "chapter.ipynb", as_version=4).cells
     picture, copy = cell.outputs
     assert "image/png" in picture["data"]

@@ -94,6 +94,7 @@ def test_a_click_sorts_by_number_with_what_is_missing_at_one_end(opened):
     assert column(opened, 3) == ["–", "1.376", "2.930", "10.4"]
     assert header.get_attribute("aria-sort") == "ascending"
     header.click()
+    opened.page.wait_for_selector('th[aria-sort="descending"]')
     assert column(opened, 3) == ["10.4", "2.930", "1.376", "–"]
 
 
@@ -104,6 +105,7 @@ def test_the_keyboard_sorts(opened):
         if "bits" in opened.page.evaluate("document.activeElement.closest('th')?.textContent ?? ''"):
             break
     opened.page.keyboard.press("Enter")
+    opened.page.wait_for_selector('th[aria-sort="ascending"]')
     assert opened.page.get_by_role("columnheader", name="bits").get_attribute("aria-sort") == "ascending"
 
 

@@ -54,6 +54,14 @@ def test_intervals_stand_beside_their_points_and_are_not_drawn_twice():
     assert found == [[1, 10, 9, 13], [2, 20, 18, 24], [5, 0, 4, 7], [None, 4, 6, 8]]
 
 
+def test_an_interval_that_goes_to_no_number_is_left_empty():
+    figure, (axes,) = new_figure()
+    axes.errorbar([1, 2], [10.0, 20.0], yerr=[[1, np.nan], [3, np.nan]], label="runs")
+    axes.hlines([4, 5], [6, np.nan], [8, np.nan])
+    found = figure_table(figure)[["x", "y", "low", "high"]].replace(np.nan, None).to_numpy().tolist()
+    assert found == [[1, 10, 9, 13], [2, 20, None, None], [None, 4, 6, 8]]
+
+
 def test_cells_of_an_image_have_their_row_and_column():
     figure, (axes,) = new_figure()
     axes.imshow(np.array([[1.0, 2.0], [3.0, np.nan]]))

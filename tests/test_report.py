@@ -393,7 +393,7 @@ def test_hostile_labels_stay_text_in_sentences(tmp_path):
     live = report.collect(study, corpus, renamed, evaluations)
     for markdown in (report.provenance_line(live), comparisons.findings(live), report.recorded_heading(live)):
         page = MarkdownIt("commonmark", {"html": True}).render(markdown)
-        assert tags(page) <= {"p", "strong", "ul", "li"}
+        assert tags(page.replace("<span></span>", "")) <= {"p", "strong", "ul", "li"}
         assert not set(page) & {"\x1b", "\u202e"}
     assert tags(report.results_html(live, HOSTILE)) == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 

@@ -98,11 +98,19 @@ def _errorbars(container: ErrorbarContainer) -> Iterator[dict[str, Any]]:
     segments = [segment for reach in reaches for segment in reach.get_segments()]
     upright = bool(container.has_yerr)
     if line is None:
-        yield from (_interval(segment, _label(container)) for segment in segments)
+        yield from (_interval(segment, _label(container)) for segment in segments if segment.size)
         return
     for place, (x, y) in enumerate(zip(*map(np.atleast_1d, line.get_data(orig=False)), strict=True)):
-        ends = np.sort(segments[place][:, 1 if upright else 0]) if place < len(segments) else [None, None]
+        ends = _ends(segments[place], upright) if place < len(segments) else (None, None)
         yield {"series": _label(container), "x": x, "y": y, "low": ends[0], "high": ends[1]}
+
+
+def _ends(segment: np.ndarray, upright: bool) -> tuple[float | None, float | None]:
+    """Low and high end of a stroke; one that goes to no number is empty."""
+    if not segment.size:
+        return None, None
+    along = segment[:, 1 if upright else 0]
+    return float(along.min()), float(along.max())
 
 
 def _lines(axes: Axes) -> Iterator[dict[str, Any]]:
@@ -133,7 +141,8 @@ def _collections(axes: Axes) -> Iterator[dict[str, Any]]:
         if isinstance(collection, PathCollection):
             yield from ({"series": _label(collection), "x": x, "y": y} for x, y in np.asarray(collection.get_offsets()))
         elif isinstance(collection, LineCollection) and collection not in reaches:
-            yield from (_interval(segment, _label(collection)) for segment in collection.get_segments())
+            drawn = (segment for segment in collection.get_segments() if segment.size)
+            yield from (_interval(segment, _label(collection)) for segment in drawn)
 
 
 def _interval(segment: np.ndarray, label: str) -> dict[str, Any]:

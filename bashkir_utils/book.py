@@ -358,7 +358,7 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
             write_text(target, nbformat.writes(_with_downloads(_introduced(each, about), target)))
-        _write_times(folder / "book" / "index.md", executed)
+        _write_times(folder / contents(edition.project)[0].relative_to(edition.project), executed)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
 
 
@@ -386,7 +386,7 @@ def _introduced(each: Executed, about: str) -> nbformat.NotebookNode:
 
 
 def _write_times(page: Path, executed: list[Executed]) -> None:
-    """Put each chapter's time where a page asks for it by ``<!-- time of NAME -->``."""
+    """Put each chapter's time where the first page asks for it by ``<!-- time of NAME -->``."""
     times = {each.name: _shown_time(each.seconds) for each in executed}
     text = page.read_text(encoding="utf-8")
     write_text(page, re.sub(r"<!-- time of (\w+) -->", lambda place: times.get(place[1], ""), text))
@@ -412,6 +412,10 @@ def _with_downloads(notebook: nbformat.NotebookNode, target: Path) -> nbformat.N
         links = links + [_data_file(target, table) for table in _data_of(cell)]
         cells.append(cell)
     notebook.cells = [*cells, *([_links_cell(links, len(cells))] if links else [])]
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        # Sphinx warns of types that it does not know
+        for known_here in (CSV_TYPE, INTERACTIVE_TYPE):
+            output.get("data", {}).pop(known_here, None)
     return notebook
 
 

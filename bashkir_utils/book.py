@@ -357,7 +357,8 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
         for each in executed:
             target = folder / "notebooks" / each.path.name
             target.parent.mkdir(exist_ok=True)
-            write_text(target, nbformat.writes(_with_downloads(_introduced(each, about), target)))
+            notebook = _with_downloads(nbformat.read(each.path, as_version=4), target)
+            write_text(target, nbformat.writes(_introduced(notebook, each, about)))
         _write_times(folder / contents(edition.project)[0].relative_to(edition.project), executed)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
 
@@ -375,9 +376,8 @@ def _run_with(edition: Edition) -> str:
     return " · ".join(f"**{name}:** {value}" for name, value in parts.items())
 
 
-def _introduced(each: Executed, about: str) -> nbformat.NotebookNode:
-    """The executed notebook with a line under its first cell that says what it was run with, when and for how long."""
-    notebook = nbformat.read(each.path, as_version=4)
+def _introduced(notebook: nbformat.NotebookNode, each: Executed, about: str) -> nbformat.NotebookNode:
+    """A notebook with a line under its first cell that says what it was run with, when and for how long."""
     commit = escape_markdown(each.commit or "not in a checkout")
     made = f"**commit:** {commit} · **ran:** {each.date[:10]}, {_shown_time(each.seconds)}"
     line = f"```{{div}} run-with\n**This page was run with** {about} · {made}\n```"

@@ -1,13 +1,13 @@
 """A Sphinx extension: readers sort tables and look closer at figures, with scripts that come with the pages.
 
 DataTables is taken whole from the package itables, whose bundle is an ES module. A browser refuses to import a module
-from a ``file:`` address, so it is written as a plain script that imports the same bytes from a ``data:`` address.
+from a ``file:`` address, so it is written as a plain script that imports the same text from a ``blob:`` of its own.
 """
 
 from __future__ import annotations
 
-import base64
 import html
+import json
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -52,8 +52,10 @@ def write_scripts(folder: Path) -> None:
     """Write the scripts and styles of sortable tables and interactive figures into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     bundle = resources.files("itables") / "html"
-    module = base64.b64encode((bundle / "dt_bundle.js").read_bytes()).decode("ascii")
-    (folder / "datatables.js").write_text(f'window.bashkirDataTables=import("data:text/javascript;base64,{module}");\n')
+    module = json.dumps((bundle / "dt_bundle.js").read_text(encoding="utf-8"), ensure_ascii=False)
+    blob = f'new Blob([{module}],{{type:"text/javascript"}})'
+    script = f"window.bashkirDataTables=import(URL.createObjectURL({blob}));\n"
+    (folder / "datatables.js").write_text(script, encoding="utf-8")
     (folder / "datatables.css").write_bytes((bundle / "dt_bundle.css").read_bytes())
     bokeh = Path(str(resources.files("bokeh"))) / "server" / "static" / "js" / "bokeh.min.js"
     own = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in {".js", ".css"})

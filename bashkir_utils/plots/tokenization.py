@@ -119,6 +119,10 @@ def plot_splits(tokenizers: Sequence[Tokenizer], text: str, *, width: float = 7.
             row += len(strip) + 1.4
         axis.set(xlim=(0, per_line), ylim=(row - 0.6, -0.8), title="How each tokenizer splits the same text")
         axis.axis("off")
+    figure.data = pd.DataFrame(
+        [(each.name, visible(piece)) for each in tokenizers for piece in each.pieces(text) if piece],
+        columns=["tokenizer", "piece"],
+    )
     return figure
 
 

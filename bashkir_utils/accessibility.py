@@ -1,9 +1,9 @@
 """A Sphinx extension: what a screen reader needs and Markdown, MyST-NB and pandas do not write into a page.
 
 The language of words in another script, the scope of a table's headers, what a figure shows; and, for the search, where
-a cell of a table ends. Which
-language a script stands for is a setting of the book, ``marked_scripts`` in ``_config.yml``: ``{CYRILLIC: ba}``. Words
-of a third language in that script are marked by hand, ``[…]{.language-tt}`` in MyST, and stay as they are marked.
+a cell of a table ends. Which language a script stands for is a setting of the book, ``marked_scripts`` in
+``_config.yml``: ``{CYRILLIC: ba}``. Words of a third language in that script are marked by hand, ``[…]{.language-tt}``
+in MyST, and stay as they are marked.
 """
 
 from __future__ import annotations

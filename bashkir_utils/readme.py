@@ -230,4 +230,5 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
 
 
 def _reading(lengths: Lengths) -> str:
-    return f"{rereading.findings(lengths, rereading.draw(lengths))}\n\n{rereading.text_line(lengths)}"
+    said = f"{rereading.text_line(lengths)} Bytes per token were recorded on {lengths.about.date[:10]}."
+    return f"{rereading.findings(lengths, rereading.draw(lengths))}\n\n{said}"

@@ -25,7 +25,7 @@ COPIED = ("_toc.yml", "constraints.txt", "LICENSE-TEXT.md")
 NEUTRAL_RECORDS = ("plan",)
 """Folders of ``book/recorded`` that hold for every language: what training costs, with random weights."""
 FIRST_CHAPTER = "00_language.ipynb"
-_IGNORED = shutil.ignore_patterns("recorded", "results-*.svg", ".*")
+_IGNORED = shutil.ignore_patterns("recorded", "*-*.svg", ".*")
 
 
 @dataclass(frozen=True)

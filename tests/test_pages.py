@@ -173,6 +173,10 @@ POINT = """(label) => {
 }"""
 
 
+ENDS = """() => Bokeh.documents[0].roots()[0].renderers.map((each) => each.data_source.data)
+  .flatMap((data) => [...(data.bits_per_byte_low ?? []), ...(data.bits_per_byte_high ?? [])])"""
+
+
 def test_a_pointer_on_a_point_names_its_run(pages, browser):
     with watched(browser) as found, watched(browser) as plain:
         page = found.page
@@ -183,6 +187,9 @@ def test_a_pointer_on_a_point_names_its_run(pages, browser):
         page.wait_for_selector("details.bashkir-interactive[data-ready]")
         page.locator("details.bashkir-interactive").scroll_into_view_if_needed()
         page.wait_for_function("Bokeh.index.find_one(Bokeh.documents[0].roots()[0])?.is_idle")
+        low, high = page.evaluate("(({start, end}) => [start, end])(Bokeh.documents[0].roots()[0].y_range)")
+        ends = page.evaluate(ENDS)
+        assert low < min(ends) < max(ends) < high
         place = page.evaluate(POINT, "full")
         page.mouse.move(place["x"] - 3, place["y"])
         page.mouse.move(place["x"], place["y"])

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d
 from bokeh.models.annotations import TeeHead, Whisker
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure as bokeh_figure
@@ -45,12 +45,25 @@ def pareto(report: StudyReport, cost: str, cost_name: str) -> str:
         y_axis_label=f"bits per byte, {report.confidence:.0%} interval",
         tools="pan,wheel_zoom,box_zoom,reset,save",
         sizing_mode="scale_width",
+        y_range=_reach(trained),
     )
+    plot.xaxis.formatter = NumeralTickFormatter(format="0a")
     plot.toolbar.logo = None
     _draw_front(plot, trained[trained["diverged"] == ""], cost)
     runs = [_draw_kind(plot, str(kind), rows, cost) for kind, rows in trained.groupby("kind", sort=False)]
     plot.add_tools(HoverTool(renderers=[*runs], tooltips=_tooltips()))
     return json.dumps(json_item(plot))
+
+
+def _reach(rows: pd.DataFrame) -> Range1d:
+    """Room for every interval: Bokeh counts points alone."""
+    ends = rows[["bits_per_byte_low", "bits_per_byte_high", "bits_per_byte"]].to_numpy(dtype=float)
+    ends = ends[np.isfinite(ends)]
+    if not len(ends):
+        return Range1d(0.0, 1.0)
+    low, high = float(ends.min()), float(ends.max())
+    room = 0.08 * (high - low) or 0.1
+    return Range1d(low - room, high + room)
 
 
 def _tooltips() -> list[tuple[str, str]]:

@@ -60,10 +60,10 @@ def _reach(rows: pd.DataFrame) -> Range1d:
     ends = rows[["bits_per_byte_low", "bits_per_byte_high", "bits_per_byte"]].to_numpy(dtype=float)
     ends = ends[np.isfinite(ends)]
     if not len(ends):
-        return Range1d(0.0, 1.0)
+        return Range1d(start=0.0, end=1.0)
     low, high = float(ends.min()), float(ends.max())
     room = 0.08 * (high - low) or 0.1
-    return Range1d(low - room, high + room)
+    return Range1d(start=low - room, end=high + room)
 
 
 def _tooltips() -> list[tuple[str, str]]:

@@ -352,6 +352,7 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
     with atomic_directory(edition.source) as folder:
         write_text(folder / "_config.yml", settings(edition.project))
         shutil.copyfile(edition.project / "_toc.yml", folder / "_toc.yml")
+        _copy_pages_beside(edition, folder)
         shutil.copytree(edition.project / "book", folder / "book", ignore=shutil.ignore_patterns("recorded", ".*"))
         about = _run_with(edition)
         for each in executed:
@@ -361,6 +362,13 @@ def assemble(edition: Edition, executed: list[Executed]) -> None:
             write_text(target, nbformat.writes(_introduced(notebook, each, about)))
         _write_times(folder / contents(edition.project)[0].relative_to(edition.project), executed)
         write_text(folder / "book" / "status.md", status_page(edition, executed))
+
+
+def _copy_pages_beside(edition: Edition, folder: Path) -> None:
+    """Copy pages that must stand beside the table of contents, as Sphinx wants it of the index."""
+    for path in contents(edition.project):
+        if path.suffix == ".md" and path.parent == edition.project:
+            shutil.copyfile(path, folder / path.name)
 
 
 def _run_with(edition: Edition) -> str:

@@ -42,7 +42,7 @@ def test_every_notebook_is_in_the_table_of_contents():
 
 def test_every_prose_page_is_in_the_table_of_contents():
     pages = {path for path in contents(PROJECT) if path.suffix == ".md"}
-    assert pages == set((PROJECT / "book").glob("*.md"))
+    assert pages == {*(PROJECT / "book").glob("*.md"), PROJECT / "genindex.md"}
 
 
 def test_is_valid_and_stored_without_outputs(notebook):
@@ -108,3 +108,32 @@ def test_every_bibliography_entry_can_be_found():
     keys = [entry.split("{")[1].split(",")[0] for entry in entries]
     assert len(keys) == len(set(keys))
     assert all(re.search(r"\b(doi|eprint|url|isbn|publisher|institution)\s*= \{", entry) for entry in entries)
+
+
+NUMBERED = re.compile(r"\*\*(Figure) (\d+)\.(\d+)\.\*\*|\\tag\{(\d+)\.(\d+)\}")
+MENTIONED = re.compile(r"\b(Figure) (\d+\.\d+)(?!\d)|\b[Ee]quation \((\d+\.\d+)\)")
+
+
+def test_figures_and_equations_are_counted_from_one_in_each_chapter():
+    for path in STORED:
+        found = NUMBERED.findall(prose(nbformat.read(path, as_version=4)))
+        chapter = int(path.name[:2])
+        figures = [(int(first), int(second)) for kind, first, second, *_ in found if kind]
+        equations = [(int(first), int(second)) for kind, *_, first, second in found if not kind]
+        for each in (figures, equations):
+            assert each == [(chapter, number) for number in range(1, len(each) + 1)], path.name
+
+
+def test_every_equation_on_a_line_of_its_own_has_a_number():
+    for path in STORED:
+        text = prose(nbformat.read(path, as_version=4))
+        assert text.count("\n$$\n") == 2 * text.count(r"\tag{"), path.name
+
+
+def test_every_figure_and_equation_that_is_mentioned_is_there():
+    text = "\n".join(prose(nbformat.read(path, as_version=4)) for path in STORED)
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "book").glob("*.md")))
+    there = {f"Figure {a}.{b}" if kind else f"{c}.{d}" for kind, a, b, c, d in NUMBERED.findall(text)}
+    mentioned = {f"Figure {figure}" if kind else equation for kind, figure, equation in MENTIONED.findall(text + pages)}
+    assert mentioned <= there
+    assert {"Figure 3.5", "3.4"} <= mentioned

@@ -21,7 +21,7 @@ from ..workspace import Workspace, atomic_directory, disk_errors, write_text
 from .folding import folded
 from .text import Language, Recognised, beginnings, check_size, named, prompts_table, recognise
 
-COPIED = ("_toc.yml", "constraints.txt", "LICENSE-TEXT.md")
+COPIED = ("_toc.yml", "genindex.md", "constraints.txt", "LICENSE-TEXT.md")
 NEUTRAL_RECORDS = ("plan",)
 """Folders of ``book/recorded`` that hold for every language: what training costs, with random weights."""
 FIRST_CHAPTER = "00_language.ipynb"

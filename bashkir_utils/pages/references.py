@@ -1,0 +1,137 @@
+r"""A Sphinx extension: what leads from one page to another, without a sign of it in the notebooks.
+
+Figures are numbered in their captions and equations by ``\tag{3.4}``, so that a chapter reads the same in JupyterLab.
+Here each becomes a target, every mention of one a link to it, and the terms of the glossary an index of the chapters
+that use them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.domains.std import StandardDomain
+from sphinx.errors import ConfigError
+from sphinx.transforms import SphinxTransform
+from sphinx.util.nodes import make_refnode
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+_CAPTION = re.compile(r"Figure (\d+\.\d+)\.")
+_TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
+_MENTION = re.compile(r"\bFigure \d+\.\d+(?!\d)|\b[Ee]quation \(\d+\.\d+\)")
+_GLOSSARY = re.compile(r"^```\{glossary\}\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_TERM = re.compile(r"^(?![:\s]).+", re.MULTILINE)
+_NOT_PROSE = (nodes.literal, nodes.reference, nodes.title, nodes.raw, nodes.math, nodes.FixedTextElement)
+"""Nodes in whose text nothing is looked for."""
+
+
+def setup(app: Sphinx) -> None:
+    """Register with Sphinx."""
+    app.add_config_value("indexed_glossary", "", "env", str)
+    app.add_transform(_IndexTerms)
+    app.connect("doctree-read", _note_numbered)
+    app.connect("doctree-resolved", _link_mentions)
+
+
+# --- figures and equations ---------------------------------------------------------------------------------------
+
+
+def _note_numbered(app: Sphinx, document: nodes.document) -> None:
+    """Let every caption and every tagged equation be a target that all pages know by its number."""
+    for node in document.findall(nodes.Element):
+        if label := _label(node):
+            place = label.replace(" ", "-").replace(".", "-")
+            node["ids"].append(place)
+            _labels(app).note_hyperlink_target(label, app.env.docname, place)
+
+
+def _label(node: nodes.Element) -> str:
+    """What is numbered by a caption or a formula, such as ``figure 3.1``; else nothing."""
+    if isinstance(node, nodes.math_block):
+        tag = _TAG.search(node.astext())
+        return f"equation {tag[1]}" if tag else ""
+    if not isinstance(node, nodes.paragraph):
+        return ""
+    first = next((child for child in node.children if child.astext()), None)
+    caption = _CAPTION.fullmatch(first.astext()) if isinstance(first, nodes.strong) else None
+    return f"figure {caption[1]}" if caption else ""
+
+
+def _labels(app: Sphinx) -> StandardDomain:
+    return cast(StandardDomain, app.env.get_domain("std"))
+
+
+def _link_mentions(app: Sphinx, document: nodes.document, page: str) -> None:
+    """Link mentions of what there is; text that a corpus or a model wrote may name other figures."""
+    known = _labels(app).anonlabels
+    for text in list(_prose(document)):
+        pieces: list[nodes.Node] = []
+        done = 0
+        for mention in _MENTION.finditer(text):
+            if (label := re.sub("[()]", "", mention[0].lower())) in known:
+                target = known[label]
+                pieces.append(nodes.Text(text[done : mention.start()]))
+                pieces.append(make_refnode(app.builder, page, *target, nodes.Text(mention[0])))
+                done = mention.end()
+        if pieces:
+            text.parent.replace(text, [*pieces, nodes.Text(text[done:])])
+
+
+def _prose(document: nodes.document) -> Iterator[nodes.Text]:
+    """The text of a page less headings, code, formulas, links and the labels of captions."""
+    for text in document.findall(nodes.Text):
+        if not any(isinstance(each, _NOT_PROSE) for each in _above(text)) and not _CAPTION.fullmatch(text):
+            yield text
+
+
+def _above(node: nodes.Node) -> Iterator[nodes.Node]:
+    while (node := node.parent) is not None:
+        yield node
+
+
+# --- index -------------------------------------------------------------------------------------------------------
+
+
+def glossary_terms(page: str) -> list[str]:
+    """The terms that the glossary on a page of MyST explains, in its order."""
+    return [term for block in _GLOSSARY.findall(page) for term in _TERM.findall(block)]
+
+
+class _IndexTerms(SphinxTransform):
+    """Enters the first use of each glossary term on a page into the index, under the title of the page."""
+
+    default_priority = 840  # before Sphinx gathers the entries of the index
+
+    def apply(self, **_: Any) -> None:
+        """Put a target and its entry before the first text of the page that holds a term."""
+        settings = self.app.config.indexed_glossary
+        title = next(iter(self.document.findall(nodes.title)), None)
+        if not settings or title is None or self.env.docname == Path(settings).with_suffix("").as_posix():
+            return
+        patterns = {
+            term: re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", re.IGNORECASE)
+            for term in self._terms(settings)
+        }
+        known = len(patterns)
+        for text in list(_prose(self.document)):
+            found = [term for term, pattern in patterns.items() if pattern.search(text)]
+            for number, term in enumerate(found, start=known - len(patterns)):
+                self._enter(text, term, title.astext(), f"index-{number}")
+                del patterns[term]
+
+    def _terms(self, settings: str) -> list[str]:
+        path = Path(self.app.srcdir) / settings
+        if not path.is_file():
+            raise ConfigError(f"indexed_glossary is {settings}, which is not there")
+        return glossary_terms(path.read_text(encoding="utf-8"))
+
+    @staticmethod
+    def _enter(text: nodes.Text, term: str, title: str, place: str) -> None:
+        entry = addnodes.index(entries=[("single", f"{term}; {title.replace(';', ',')}", place, "", None)])
+        text.parent.insert(text.parent.index(text), [entry, nodes.target("", "", ids=[place])])

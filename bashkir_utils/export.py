@@ -218,20 +218,20 @@ def _name_base(path: Path, run: Run) -> None:
     """Let the adapter name its base as the Hub does, at its revision; never by a path of this machine."""
     config = read_json(path)
     config["base_model_name_or_path"] = _base_name(run).removeprefix("hub:")
-    config["revision"] = None if run.spec.model.vocabulary else run.spec.model.revision
+    config["revision"] = None if run.spec.model.changed else run.spec.model.revision
     write_json(path, config)
 
 
 def _add_changed_base(target: Path, run: Run, workspace: Workspace) -> None:
-    """A base with a changed vocabulary is in no other place, so it lies beside its adapter."""
-    if run.spec.model.vocabulary is not None:
+    """A base with a changed vocabulary or fewer layers is in no other place, so it lies beside its adapter."""
+    if run.spec.model.changed:
         not_weights = shutil.ignore_patterns("tokenizer*", VOCABULARY_RECORD)
         shutil.copytree(location(run.spec.model, workspace), target / CHANGED_BASE, ignore=not_weights)
 
 
 def _base_name(run: Run) -> str:
     source = run.spec.model.source
-    if run.spec.model.vocabulary is not None:
+    if run.spec.model.changed:
         return CHANGED_BASE
     return f"path:{Path(source[5:]).name}" if source.startswith("path:") else source
 
@@ -318,7 +318,7 @@ def loading_lines(run: Run, export: Export) -> tuple[str, str, str]:
         return ("import transformers", f'model = {auto}(".", {dtype})', _tokenizer_line(run))
     quantised = run.spec.method.kind == "qlora"
     settings = f"{dtype}, quantization_config={NF4}" if quantised else dtype
-    if run.spec.model.source.startswith("hub:") and run.spec.model.vocabulary is None:
+    if run.spec.model.source.startswith("hub:") and not run.spec.model.changed:
         return (
             "import peft, transformers",
             f"settings = dict({settings})",
@@ -332,11 +332,23 @@ def loading_lines(run: Run, export: Export) -> tuple[str, str, str]:
 
 
 def _base(run: Run) -> str:
-    """Where the base model comes from, by the scheme of its source, and how its vocabulary was changed."""
+    """Where the base model comes from, by the scheme of its source, and how it was changed before training."""
     return "\n\n".join([_source(run), *_changed(run)])
 
 
 def _changed(run: Run) -> list[str]:
+    return [*_layers_kept(run), *_vocabulary_changed(run)]
+
+
+def _layers_kept(run: Run) -> list[str]:
+    layers = run.spec.model.layers
+    if layers is None:
+        return []
+    numbers = ", ".join(map(str, layers))
+    return [f"Of its layers only these are kept, counted from 0: {numbers}. What is here is no copy of the base."]
+
+
+def _vocabulary_changed(run: Run) -> list[str]:
     spec = run.spec.model.vocabulary
     if spec is None:
         return []

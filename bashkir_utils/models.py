@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
@@ -88,7 +89,7 @@ def load_model(
         revision=_revision(spec),
         dtype=dtype,
         quantised=quantised,
-        safetensors=spec.weights_format == "safetensors" or spec.vocabulary is not None,
+        safetensors=spec.weights_format == "safetensors" or spec.changed,
         name=spec.name,
     )
 
@@ -146,10 +147,12 @@ def location(spec: ModelSpec, workspace: Workspace) -> str:
     """Folder or Hub id that ``from_pretrained`` can read; weights that need converting are converted once.
 
     Raises:
-        ModelError: no such folder or shape, or a changed vocabulary that is not made yet.
+        ModelError: no such folder or shape, a layer that the model lacks, or a changed vocabulary that is not made yet.
     """
     if spec.vocabulary is not None:
         return _made_vocabulary(spec, workspace)
+    if spec.layers is not None:
+        return str(_shortened_folder(spec, spec.layers, workspace))
     scheme, _, rest = spec.source.partition(":")
     if scheme == "hub":
         return rest
@@ -171,7 +174,8 @@ def changed_folder(spec: ModelSpec, workspace: Workspace) -> Path:
     """
     if spec.vocabulary is None or spec.vocabulary.corpus is None:
         raise ModelError(f"model {spec.name!r}: its vocabulary is learned on a corpus, and none is named")
-    key = fingerprint([spec.source, spec.revision, spec.vocabulary.model_dump(mode="json")], length=12)
+    kept = [] if spec.layers is None else [spec.layers]
+    key = fingerprint([spec.source, spec.revision, spec.vocabulary.model_dump(mode="json"), *kept], length=12)
     return workspace.models / f"{spec.name}-{key}"
 
 
@@ -182,13 +186,47 @@ def _made_vocabulary(spec: ModelSpec, workspace: Workspace) -> str:
     return str(folder)
 
 
+def _shortened_folder(spec: ModelSpec, layers: Sequence[int], workspace: Workspace) -> Path:
+    """The model that ``spec`` has its layers from, with no others than ``layers``."""
+    folder = workspace.models / f"layers-{fingerprint([spec.source, spec.revision, layers], length=12)}"
+    if not folder.is_dir():
+        whole = spec.model_copy(update={"layers": None})
+        model, tokenizer = load_model(whole, workspace, dtype="auto"), load_tokenizer(whole, workspace)
+        keep_layers(model, layers)
+        with disk_errors(f"the layers of {spec.name}", ModelError), atomic_directory(folder) as temporary:
+            with quiet_libraries():
+                model.save_pretrained(temporary)
+            tokenizer.save_pretrained(temporary)
+    return folder
+
+
+def keep_layers(model: PreTrainedModel, layers: Sequence[int]) -> None:
+    """Leave ``model``, in place, only the layers of these numbers; a model that is to write must be loaded anew.
+
+    Raises:
+        ModelError: it has no layer of that number.
+    """
+    count = model.config.num_hidden_layers
+    name, stack = next(
+        (name, module)
+        for name, module in model.base_model.named_children()
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count
+    )
+    if max(layers) >= count:
+        raise ModelError(f"layers: there is no layer {max(layers)}; the model has {count}, counted from 0")
+    setattr(model.base_model, name, torch.nn.ModuleList(stack[number] for number in layers))
+    model.config.num_hidden_layers = len(layers)
+    if getattr(model.config, "layer_types", None):
+        model.config.layer_types = [model.config.layer_types[number] for number in layers]
+
+
 def is_random(spec: ModelSpec) -> bool:
     """Whether the weights of ``spec`` are random, so that its figures mean nothing about language."""
     return spec.source.startswith("random:")
 
 
 def _revision(spec: ModelSpec) -> str | None:
-    return spec.revision if spec.source.startswith("hub:") and spec.vocabulary is None else None
+    return spec.revision if spec.source.startswith("hub:") and not spec.changed else None
 
 
 def _load_error(name: str, where: str, error: Exception) -> ModelError | DownloadError:

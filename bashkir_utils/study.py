@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from .exceptions import ProfileError
 from .workspace import fingerprint
@@ -117,6 +117,12 @@ class ModelSpec(Specification):
     """What a reader must know of these weights; shown wherever the model's numbers are."""
     vocabulary: VocabularySpec | None = None
     """Another vocabulary than the one that the model came with; null keeps that."""
+    layers: tuple[NonNegativeInt, ...] | None = None
+    """Which of its layers are kept, by their numbers from 0; null: all.
+
+    A model with fewer layers sees more text in the same time, and the layers before the last few are the ones that it
+    misses least (X. Men et al., ShortGPT, arXiv 2403.03853; A. Gromov et al., arXiv 2403.17887).
+    """
 
     @model_validator(mode="after")
     def _known_scheme(self) -> ModelSpec:
@@ -124,6 +130,18 @@ class ModelSpec(Specification):
         if scheme not in {"pip", "hub", "path", "random", "scratch"} or not rest:
             raise ValueError(f"source {self.source!r} is not pip:…, hub:…, path:…, random:… or scratch:…")
         return self
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_rise(cls, layers: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if layers is not None and (not layers or list(layers) != sorted(set(layers))):
+            raise ValueError("layers: name at least one, each once, in rising order")
+        return layers
+
+    @property
+    def changed(self) -> bool:
+        """Whether the model is made here from what its source holds, before anything is trained."""
+        return self.vocabulary is not None or self.layers is not None
 
     @property
     def base(self) -> ModelSpec:
@@ -358,6 +376,8 @@ class RunSpec(Specification):
             del content["method"]["embeddings"]
         if self.model.vocabulary is None:
             del content["model"]["vocabulary"]
+        if self.model.layers is None:
+            del content["model"]["layers"]
         if self.training is not None and self.training.minutes is None:
             del content["training"]["minutes"]
         if self.training is not None and self.training.embeddings_first == 0:

@@ -78,9 +78,9 @@ def train(name: str, method: str, text: corpora.Corpus, workspace: Workspace) ->
 
 
 def train_changed(method: str, text: corpora.Corpus, workspace: Workspace) -> runs.Run:
-    """With another vocabulary, whose embeddings are trained."""
+    """With one of two layers and another vocabulary, whose embeddings are trained."""
     vocabulary = VocabularySpec(way="replace", entries=300)
-    model = ModelSpec(name="tiny-changed", source="random:qwen2", label=LABEL, vocabulary=vocabulary)
+    model = ModelSpec(name="tiny-changed", source="random:qwen2", label=LABEL, vocabulary=vocabulary, layers=(1,))
     way = METHODS[method].model_copy(update={"embeddings": "frozen" if method == "full" else "all"})
     spec = RunSpec(model=model.on(text.fingerprint), method=way, seed=3, training=BUDGET, corpus=text.fingerprint)
     run = runs.obtain(spec, text, workspace)
@@ -347,6 +347,7 @@ def test_a_changed_vocabulary_is_exported_with_its_tokenizer_and_base(method, ho
     assert ("base" in names) == (method == "lora")
     card = (done.folder / "README.md").read_text(encoding="utf-8")
     assert "300 entries" in card
+    assert "only these are kept, counted from 0: 1." in card
     assert "PreTrainedTokenizerFast" in card
     if method == "lora":
         assert {path.name for path in (done.folder / "base").iterdir()} == {

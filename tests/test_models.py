@@ -33,6 +33,35 @@ def test_making_a_random_model_leaves_the_random_state_alone(workspace):
     assert torch.equal(torch.rand(2), expected)
 
 
+OUT_OF_A_LAYER = {"gpt2": "c_proj", "phi": ("dense", "fc2")}
+
+
+@pytest.mark.parametrize("architecture", RANDOM_ARCHITECTURES)
+def test_a_model_with_a_layer_left_out_is_as_if_that_layer_added_nothing(architecture, workspace):
+    spec = ModelSpec(name="x", source=f"random:{architecture}")
+    whole = load_model(spec, workspace)
+    left_out = next(each for each in whole.base_model.children() if isinstance(each, torch.nn.ModuleList))[0]
+    ends = OUT_OF_A_LAYER.get(architecture, ("o_proj", "down_proj"))
+    with torch.no_grad():
+        for name, parameter in left_out.named_parameters():
+            if name.rsplit(".", 1)[0].endswith(ends):
+                parameter.zero_()
+    short = load_model(spec.model_copy(update={"layers": (1,)}), workspace)
+    assert short.config.num_hidden_layers == 1
+    ids = torch.arange(20)[None]
+    assert torch.allclose(short(ids).logits, whole(ids).logits, atol=1e-6)
+    written = short.generate(ids, max_new_tokens=8, do_sample=False, use_cache=True)
+    assert torch.equal(written, short.generate(ids, max_new_tokens=8, do_sample=False, use_cache=False))
+    tokenizers = [load_tokenizer(each, workspace) for each in (spec, spec.model_copy(update={"layers": (1,)}))]
+    assert encode(tokenizers[0], BASHKIR) == encode(tokenizers[1], BASHKIR)
+
+
+def test_a_layer_that_a_model_lacks_is_named_and_nothing_written(workspace):
+    with pytest.raises(ModelError, match="there is no layer 2; the model has 2, counted from 0"):
+        load_model(ModelSpec(name="x", source="random:llama", layers=(0, 2)), workspace)
+    assert not list(workspace.models.glob("layers-*"))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

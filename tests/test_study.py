@@ -134,6 +134,10 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"methods": [{"name": "x", "kind": "full", "target_modules": ["q_proj"]}]}, "target_modules names layers"),
         ({"models": [{"name": "m", "source": "ftp:x"}]}, "is not pip"),
         ({"models": [{"name": "m", "source": "random:gpt2", "methods": ["qlora"]}]}, "unknown methods: qlora"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "layers": []}]}, "layers: name at least one"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "layers": [1, 0]}]}, "in rising order"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "layers": [0, 0]}]}, "each once"),
+        ({"models": [{"name": "m", "source": "random:gpt2", "layers": [-1]}]}, "models.0.layers"),
         ({"models": [{"name": "m", "source": "random:gpt2"}] * 2}, "named twice"),
         ({"models": [{"name": "m", "source": "random:gpt2", "enabled": False}]}, "every model is off"),
         ({"evaluation": {"window": 8, "overlap": 8}}, "overlap must be smaller"),
@@ -175,7 +179,8 @@ def test_run_id_changes_with_every_setting_and_not_with_labels():
         spec.model_copy(update={"method": spec.method.model_copy(update={"learning_rate": 1.0})}),
         spec.model_copy(update={"model": spec.model.model_copy(update={"revision": "abc"})}),
     ]
-    assert len({spec.run_id, *(variant.run_id for variant in variants)}) == 6
+    variants.append(spec.model_copy(update={"model": spec.model.model_copy(update={"layers": (0, 1)})}))
+    assert len({spec.run_id, *(variant.run_id for variant in variants)}) == 7
     narrowed = spec.model_copy(update={"method": spec.method.model_copy(update={"target_modules": ("q_proj",)})})
     assert narrowed.run_id != spec.run_id
     relabelled = spec.model_copy(update={"model": spec.model.model_copy(update={"label": "other words"})})

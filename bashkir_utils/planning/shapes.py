@@ -218,6 +218,9 @@ def shape_of(model: ModelSpec, workspace: Workspace) -> Shape:
     """
     if model.vocabulary is not None:
         return _with_vocabulary(shape_of(model.base, workspace), model.vocabulary)
+    if model.layers is not None:
+        whole = shape_of(model.model_copy(update={"layers": None}), workspace)
+        return replace(whole, layers=len(model.layers))
     known = SHAPES.get(model.source)
     if known is not None:
         return known

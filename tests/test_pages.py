@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from browser import executable, watched
 from bs4 import BeautifulSoup
 from made_results import made_report
+from made_scores import made_scores
 
 from bashkir_utils.book import settings
+from bashkir_utils.errors.coloured import difference_html, loss_html
 from bashkir_utils.markup import Ordered, sortable_table
 from bashkir_utils.pages import embed_html
 from bashkir_utils.plots.interactive import pareto
@@ -27,6 +30,9 @@ HOSTILE = "<img src=x onerror=window.hacked=1> & $x$"
 TABLE = "table.bashkir-sortable"
 READY = f"{TABLE}[data-ready]"
 REPOSITORY = "https://github.com/owner/name"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+WORDS = 'bits per byte against tokens. "<b>full</b>": from 2.93 at 0 to 1.38 at 256,000.'
+CHAPTERS = ("sortable", "closer", "coloured")
 LARGEST_PAGE = 3_000_000
 
 
@@ -41,6 +47,20 @@ def notebook(*outputs: str) -> nbformat.NotebookNode:
     made = [nbformat.v4.new_output("display_data", {"text/html": each, "text/plain": "a table"}) for each in outputs]
     code = nbformat.v4.new_code_cell("made()", outputs=made, execution_count=1)
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page"), code], metadata=KERNEL)
+
+
+def with_picture(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    shown = nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": WORDS}})
+    page.cells[-1].outputs.append(shown)
+    return page
+
+
+def coloured_text() -> tuple[str, str]:
+    """Three words by the loss of two models, and by what the first gains."""
+    _, text = made_scores(["ҡала шәһәр ауыл"], [])
+    first, second = np.array([5.0, 20.0, 1.0]), np.array([6.5, 9.0, 1.0])
+    both = {HOSTILE: first, "lora r8": second}
+    return loss_html(text, both, 0, language="ba"), difference_html(text, ("full", first), ("lora", second), 0)
 
 
 def build(folder: Path) -> Path:
@@ -64,14 +84,16 @@ def pages(tmp_path_factory) -> Path:
     (folder / "_config.yml").write_text(named)
     (folder / "_config.yml").write_text(settings(folder))
     shutil.copytree(CHECKOUT / "book" / "static", folder / "book" / "static")
-    shutil.copy(CHECKOUT / "book" / "references.bib", folder / "book")
+    for name in ("references.bib", "glossary.md"):
+        shutil.copy(CHECKOUT / "book" / name, folder / "book")
     (folder / "_toc.yml").write_text(
-        yaml.safe_dump({"format": "jb-book", "root": "plain", "chapters": [{"file": "sortable"}, {"file": "closer"}]})
+        yaml.safe_dump({"format": "jb-book", "root": "plain", "chapters": [{"file": name} for name in CHAPTERS]})
     )
-    nbformat.write(notebook("<p>no table</p>"), folder / "plain.ipynb")
+    nbformat.write(with_picture(notebook("<p>no table</p>")), folder / "plain.ipynb")
     nbformat.write(notebook(table()), folder / "sortable.ipynb")
     item = pareto(made_report(tmp_path_factory.mktemp("made")), "trainable_parameters", "trainable parameters")
     nbformat.write(notebook(embed_html(item)), folder / "closer.ipynb")
+    nbformat.write(notebook(*coloured_text()), folder / "coloured.ipynb")
     return build(folder)
 
 
@@ -222,3 +244,54 @@ def test_controls_have_the_colours_around_them(pages, browser, theme):
         for control in (".dt-search input", ".bashkir-choices select >> nth=0"):
             colours = "(node) => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
             assert found.page.locator(control).evaluate(colours) == [text, "rgba(0, 0, 0, 0)"]
+
+
+def test_a_picture_says_in_words_what_its_metadata_hold(pages):
+    page = BeautifulSoup((pages / "plain.html").read_text(encoding="utf-8"), "html.parser")
+    assert [image["alt"] for image in page.select("article img")] == [WORDS]
+
+
+@pytest.fixture
+def coloured(pages, browser):
+    with watched(browser) as found:
+        found.page.goto((pages / "coloured.html").as_uri())
+        found.page.wait_for_selector(".bashkir-loss[data-ready]")
+        yield found
+        found.assert_quiet()
+
+
+def test_a_word_under_the_pointer_is_marked_in_both_columns_and_told(coloured):
+    figure = coloured.page.locator(".bashkir-loss").first
+    figure.locator("section:nth-of-type(2) p > span").nth(1).hover()
+    assert figure.locator(".chosen").evaluate_all("all => all.map((word) => word.title)") == ["20.0 bits", "9.0 bits"]
+    told = figure.locator("p[role=status]").text_content()
+    assert told == f"2 of 3: шәһәр · {HOSTILE}: 20.0 bits · lora r8: 9.0 bits"
+    assert coloured.page.evaluate("window.hacked") is None
+
+
+def test_arrow_keys_go_from_word_to_word_and_stop_at_the_ends(coloured):
+    figure = coloured.page.locator(".bashkir-loss").nth(1)
+    figure.locator("section p").focus()
+    said = []
+    for key in ("ArrowLeft", "ArrowRight", "ArrowRight", "ArrowRight"):
+        coloured.page.keyboard.press(key)
+        said.append(figure.locator("p[role=status]").text_content().split(" ·")[0])
+    assert said == ["1 of 3: ҡала", "2 of 3: шәһәр", "3 of 3: ауыл", "3 of 3: ауыл"]
+    assert figure.locator("p[role=status]").locator("b").inner_text() == "ауыл"
+
+
+def test_the_slider_leaves_only_dear_words_marked(coloured):
+    figure = coloured.page.locator(".bashkir-loss").first
+    slider = figure.get_by_role("slider", name="Mark words from")
+    assert slider.get_attribute("max") == "20"
+    slider.fill("7")
+    quiet = figure.locator("p > span.quiet")
+    assert quiet.evaluate_all("all => all.map((word) => word.title)") == [
+        "5.0 bits",
+        "1.0 bits",
+        "6.5 bits",
+        "1.0 bits",
+    ]
+    assert quiet.first.evaluate("word => getComputedStyle(word).backgroundColor") == "rgba(0, 0, 0, 0)"
+    slider.fill("0")
+    assert not quiet.count()

@@ -84,8 +84,9 @@ def test_a_notebook_gets_picture_and_data_and_a_given_table_wins():
     formatter = DisplayFormatter()
     shell = type("Shell", (), {"display_formatter": formatter})()
     select_figure_formats(shell, {"png"})
-    found, _ = formatter.format(figure)
+    found, about = formatter.format(figure)
     assert set(found) >= {"image/png", CSV_TYPE}
+    assert about == {"image/png": {"alt": "Vertical axis against horizontal axis. =cmd(): 2 at 1."}}
     assert pd.read_csv(io.StringIO(found[CSV_TYPE]))["series"].tolist() == ["'=cmd()"]
     figure.data = pd.DataFrame({"run": ["a"]})
     assert formatter.format(figure)[0][CSV_TYPE] == "run\na\n"
@@ -96,4 +97,5 @@ def test_a_figure_without_data_offers_none(empty):
     figure, (axes,) = new_figure()
     if not empty:
         axes.plot([1], [1])
-    assert (CSV_TYPE in figure._repr_mimebundle_()) == (not empty)
+    data, about = figure._repr_mimebundle_()
+    assert (CSV_TYPE in data) == ("image/png" in about) == (not empty)

@@ -1,4 +1,5 @@
-"""A Sphinx extension: readers sort tables and look closer at figures, with scripts that come with the pages.
+"""A Sphinx extension: readers sort tables, look closer at figures, with scripts that come with the pages, and follow
+links.
 
 DataTables is taken whole from the package itables, whose bundle is an ES module. A browser refuses to import a module
 from a ``file:`` address, so it is written as a plain script that imports the same text from a ``blob:`` of its own.
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..markup import SORTABLE
+from . import references
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -22,6 +24,8 @@ FOLDER = "bashkir"
 """Inside the pages' ``_static``."""
 EMBEDDED = "bashkir-interactive"
 """The class of elements that the pages' script looks for."""
+COLOURED = "bashkir-loss"
+"""The class of text coloured by loss, of ``errors.coloured``."""
 SUMMARY = "Look closer: an interactive copy of this figure, with the name of the run under the pointer"
 
 
@@ -29,6 +33,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("html-page-context", _add_scripts)
     app.connect("build-finished", _write_scripts)
+    references.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -39,6 +44,9 @@ def _add_scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any
         app.add_css_file(f"{FOLDER}/sortable.css")
         app.add_js_file(f"{FOLDER}/datatables.js", loading_method="defer")
         app.add_js_file(f"{FOLDER}/sortable.js", loading_method="defer")
+    if COLOURED in context.get("body", ""):
+        app.add_css_file(f"{FOLDER}/loss.css")
+        app.add_js_file(f"{FOLDER}/loss.js", loading_method="defer")
     if EMBEDDED in context.get("body", ""):
         app.add_js_file(f"{FOLDER}/interactive.js", loading_method="defer")
 

@@ -16,9 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter
 
 from ..markup import CSV_TYPE, csv_text
+from .description import description
 
 INTERACTIVE_TYPE = "application/vnd.bashkir.interactive"
 """The type of an output's interactive copy; ``book`` puts it on the page."""
+PICTURE_TYPE = "image/png"
 COLUMNS = ("panel", "series", "x", "y", "low", "high", "value", "x_label", "y_label")
 
 
@@ -30,10 +32,16 @@ class DataFigure(Figure):
     interactive: str | None = None
     """The same figure for a browser: JSON of ``interactive``."""
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        table = figure_table(self) if self.data is None else self.data
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """The data, and as metadata of the picture what it shows in words."""
+        drawn = figure_table(self)
+        table = drawn if self.data is None else self.data
         bundle = {} if table.empty else {CSV_TYPE: csv_text(table)}
-        return bundle if self.interactive is None else bundle | {INTERACTIVE_TYPE: self.interactive}
+        interactive = {} if self.interactive is None else {INTERACTIVE_TYPE: self.interactive}
+        words = description(drawn)
+        return bundle | interactive, {PICTURE_TYPE: {"alt": words}} if words else {}
 
 
 def figure_table(figure: Figure) -> pd.DataFrame:

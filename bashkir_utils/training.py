@@ -24,6 +24,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from .adapt import AnyModel, Precision
 from .exceptions import DivergenceError, RunError
+from .heap import UNPACKED, giving_back
 from .losses import use_causal_cross_entropy
 from .pace import EmbeddingsFirst, Pace, embedding_parameters
 from .packing import PackedBlocks
@@ -217,6 +218,7 @@ def train(  # noqa: PLR0913, PLR0917
         if launch.first
         else nullcontext() as progress,
         PeakMemory() as memory,
+        giving_back(UNPACKED) if run.method.kind == "qlora" else nullcontext(),
         quiet_libraries(),
     ):
         use_causal_cross_entropy(model)

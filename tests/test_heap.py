@@ -16,7 +16,7 @@ SCRIPT = """
     import psutil, torch
     from bashkir_utils.heap import giving_back
 
-    with giving_back() if sys.argv[1] == "inside" else contextlib.nullcontext():
+    with giving_back(*map(int, sys.argv[2:])) if sys.argv[1] == "inside" else contextlib.nullcontext():
         packed = []
         for _ in range(40):
             whole = torch.ones(2_000_000)
@@ -45,9 +45,9 @@ def test_the_setting_is_read(monkeypatch, tunables, bytes_):
     assert heap._kept_below() == bytes_
 
 
-def resident(where: str) -> int:
+def resident(where: str, *at_least: int) -> int:
     environment = os.environ | {heap.TUNABLES: KEPT}
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), where]
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), where, *map(str, at_least)]
     return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
 
 
@@ -55,3 +55,10 @@ def resident(where: str) -> int:
 def test_what_is_freed_inside_goes_back_and_outside_stays():
     kept = 8_000_000 * 4
     assert resident("outside") - resident("inside") > kept // 4
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are those of glibc")
+def test_only_pieces_of_the_size_that_is_named_go_back():
+    whole = 2_000_000 * 4
+    kept, gone = resident("inside", 2 * whole), resident("inside", whole // 2)
+    assert kept - gone > whole

@@ -52,6 +52,7 @@ def notebook(*outputs: str) -> nbformat.NotebookNode:
 def with_picture(page: nbformat.NotebookNode) -> nbformat.NotebookNode:
     shown = nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": WORDS}})
     page.cells[-1].outputs.append(shown)
+    page.cells.append(nbformat.v4.new_markdown_cell(f"$$\n{' + '.join('abcdefghij' * 3)} = 0 \\tag{{1.1}}\n$$"))
     return page
 
 
@@ -295,3 +296,14 @@ def test_the_slider_leaves_only_dear_words_marked(coloured):
     assert quiet.first.evaluate("word => getComputedStyle(word).backgroundColor") == "rgba(0, 0, 0, 0)"
     slider.fill("0")
     assert not quiet.count()
+
+
+def test_a_numbered_equation_that_is_wider_than_a_phone_can_be_scrolled_to_its_beginning(pages, browser):
+    with watched(browser) as found:
+        found.page.set_viewport_size({"width": 390, "height": 800})
+        found.page.goto((pages / "plain.html").as_uri())
+        formula = found.page.locator("div.math mjx-container")
+        formula.wait_for()
+        row = found.page.locator("div.math")
+        assert row.evaluate("row => row.scrollWidth > row.clientWidth")
+        assert formula.evaluate("formula => formula.getBoundingClientRect().left") >= 0

@@ -106,8 +106,8 @@ def test_the_index_leads_to_the_first_use_on_each_page(site):
     index = soup(site / "genindex.html")
     entries = [link for link in index.select("td > ul > li li a") if link["href"].startswith(("one", "two"))]
     assert [(link.get_text(), link["href"]) for link in entries] == [
-        ("2. Two, more", "two.html#index-0"),
-        ("1. One", "one.html#index-0"),
+        ("Two, more (chapter 2)", "two.html#index-0"),
+        ("One (chapter 1)", "one.html#index-0"),
     ]
     assert [item.find(string=True) for item in index.select("td > ul > li")] == ["LoRA", "perplexity", "rep-n"]
     first = soup(site / "one.html").select_one("#index-0")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import select_figure_formats
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from bashkir_utils.markup import CSV_TYPE
 from bashkir_utils.plots.figure_data import figure_table
@@ -43,6 +44,24 @@ def test_bars_are_named_by_their_ticks_and_stacked_ones_have_their_ends():
     table = figure_table(figure).set_index(["series", "y"])
     assert table.loc[("ba", "full"), "x"] == 0.25
     assert table.loc[("ru", "lora"), ["x", "low", "high"]].tolist() == [0.5, 0.5, 1.0]
+
+
+def test_bars_side_by_side_and_bars_at_words_have_their_names():
+    figure, (axes, other) = new_figure(2)
+    axes.barh([-0.19, 0.81], [1, 2], height=0.38, label="computed")
+    axes.barh([0.19, 1.19], [3, 4], height=0.38, label="measured")
+    axes.set_yticks([0, 1], ["full", "lora"])
+    other.bar(["head", "body"], [5, 6])
+    assert figure_table(figure)["y"].tolist() == ["full", "lora", "full", "lora", 5, 6]
+    assert figure_table(figure)["x"].tolist() == [1, 2, 3, 4, "head", "body"]
+
+
+def test_numbers_between_formatted_ticks_stay_numbers():
+    figure, (axes,) = new_figure()
+    axes.plot([10, 10.3], [1, 2])
+    axes.xaxis.set_major_locator(FixedLocator([10, 20]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} k"))
+    assert figure_table(figure)["x"].tolist() == ["10 k", 10.3]
 
 
 def test_intervals_stand_beside_their_points_and_are_not_drawn_twice():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CAPTION = re.compile(r"Figure (\d+\.\d+)\.")
 _TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 _MENTION = re.compile(r"\bFigure \d+\.\d+(?!\d)|\b[Ee]quation \(\d+\.\d+\)")
+_CHAPTER = re.compile(r"^(\d+)\. (.+)$")
 _GLOSSARY = re.compile(r"^```\{glossary\}\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _TERM = re.compile(r"^(?![:\s]).+", re.MULTILINE)
 _NOT_PROSE = (nodes.literal, nodes.reference, nodes.title, nodes.raw, nodes.math, nodes.FixedTextElement)
@@ -133,5 +134,7 @@ class _IndexTerms(SphinxTransform):
 
     @staticmethod
     def _enter(text: nodes.Text, term: str, title: str, place: str) -> None:
-        entry = addnodes.index(entries=[("single", f"{term}; {title.replace(';', ',')}", place, "", None)])
+        # the index is in the order of the alphabet, in which 10 comes before 2
+        named = _CHAPTER.sub(r"\2 (chapter \1)", title.replace(";", ","))
+        entry = addnodes.index(entries=[("single", f"{term}; {named}", place, "", None)])
         text.parent.insert(text.parent.index(text), [entry, nodes.target("", "", ids=[place])])

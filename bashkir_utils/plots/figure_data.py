@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.category import StrCategoryFormatter
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
@@ -21,6 +23,8 @@ from .description import description
 INTERACTIVE_TYPE = "application/vnd.bashkir.interactive"
 """The type of an output's interactive copy; ``book`` puts it on the page."""
 PICTURE_TYPE = "image/png"
+BESIDE = 0.45
+"""How far from its tick a bar or point with a name may lie; names are 1 apart."""
 COLUMNS = ("panel", "series", "x", "y", "low", "high", "value", "x_label", "y_label")
 
 
@@ -68,15 +72,27 @@ def _axis_labels(axes: Axes) -> dict[str, str]:
 
 
 def _named(axis: Axis, place: Any) -> Any:
-    """The name of a tick where the axis has names, else the number."""
-    formatter, locator = axis.get_major_formatter(), axis.get_major_locator()
-    named = isinstance(locator, FixedLocator) and isinstance(formatter, FixedFormatter | FuncFormatter)
-    if place is None or not named:
+    """The name of a tick where the axis has names, else the number; bars beside each other share a name."""
+    if place is None or not (_has_names(axis) or _has_formatted_ticks(axis)):
         return place
-    places = axis.get_majorticklocs()
-    names = dict(zip(np.round(places, 6), formatter.format_ticks(list(places)), strict=True))
+    places = np.asarray(axis.get_majorticklocs(), dtype=float)
+    nearest = int(np.argmin(np.abs(places - float(place)))) if places.size else 0
+    reach = BESIDE if _has_names(axis) else 1e-6
+    if not places.size or abs(places[nearest] - float(place)) > reach:
+        return place
     # a dollar is escaped in a label, or it would begin a formula
-    return names.get(round(float(place), 6), "").replace(r"\$", "$") or place
+    return axis.get_major_formatter().format_ticks(list(places))[nearest].replace(r"\$", "$") or place
+
+
+def _has_names(axis: Axis) -> bool:
+    """Whether each tick was given a name, as ``set_xticks(places, names)`` does, or its places are words."""
+    formatter = axis.get_major_formatter()
+    given = isinstance(formatter, FuncFormatter) and isinstance(formatter.func, partial)
+    return given or isinstance(formatter, FixedFormatter | StrCategoryFormatter)
+
+
+def _has_formatted_ticks(axis: Axis) -> bool:
+    return isinstance(axis.get_major_locator(), FixedLocator) and isinstance(axis.get_major_formatter(), FuncFormatter)
 
 
 def _label(artist: Any) -> str:

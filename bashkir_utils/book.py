@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -24,13 +26,14 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from PIL import Image
 
 from . import corpus as corpora
 from . import provenance
 from .exceptions import BookError
 from .markup import CSV_TYPE, escape_markdown
 from .pages import embed_html
-from .plots.figure_data import INTERACTIVE_TYPE
+from .plots.figure_data import INTERACTIVE_TYPE, PICTURE_TYPE
 from .study import Study, load_study
 from .workspace import (
     BOOK_VARIABLE,
@@ -420,11 +423,26 @@ def _with_downloads(notebook: nbformat.NotebookNode, target: Path) -> nbformat.N
         links = links + [_data_file(target, table) for table in _data_of(cell)]
         cells.append(cell)
     notebook.cells = [*cells, *([_links_cell(links, len(cells))] if links else [])]
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+    for data in (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])):
         # Sphinx warns of types that it does not know
         for known_here in (CSV_TYPE, INTERACTIVE_TYPE):
-            output.get("data", {}).pop(known_here, None)
+            data.pop(known_here, None)
+        if PICTURE_TYPE in data:
+            data[PICTURE_TYPE] = lighter_picture(data[PICTURE_TYPE])
     return notebook
+
+
+def lighter_picture(picture: str) -> str:
+    """A PNG, in base64 as a notebook holds it, in at most 256 colours where that makes it smaller."""
+    content = base64.b64decode(picture)
+    with Image.open(io.BytesIO(content)) as opened:
+        # what is behind a figure is opaque, and the palette needs no transparency
+        whole = opened.convert("RGB")
+    written = io.BytesIO()
+    few = whole.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(written, "PNG", optimize=True)
+    smaller = min(content, written.getvalue(), key=len)
+    return base64.b64encode(smaller).decode("ascii")
 
 
 def _add_interactive(cell: Any) -> None:

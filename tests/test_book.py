@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -12,8 +14,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from whole_book import CHECKOUT, page_of, soup
 
 from bashkir_utils import book
@@ -21,6 +25,7 @@ from bashkir_utils import corpus as corpora
 from bashkir_utils.exceptions import BookError, ProfileError
 from bashkir_utils.markup import CSV_TYPE
 from bashkir_utils.plots.figure_data import INTERACTIVE_TYPE
+from bashkir_utils.plots.style import new_figure
 from bashkir_utils.workspace import Workspace, read_json
 
 PARAMETERS = 'PROFILE = "demo"\nCORPUS = ""'
@@ -288,8 +293,36 @@ def test_status_page_escapes_what_it_shows_and_hides_local_folders(edition, tmp_
     assert str(tmp_path) not in page
 
 
+def picture(pixels: np.ndarray) -> str:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode("ascii")
+
+
+PIXEL = picture(np.zeros((1, 1, 3), dtype=np.uint8))
+
+
+def test_a_picture_gets_lighter_and_looks_the_same():
+    figure, (axes,) = new_figure()
+    axes.plot([0, 1], [1, 0], label="full")
+    axes.imshow(np.linspace(0, 1, 400).reshape(20, 20), extent=(0, 1, 0, 1))
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    before = base64.b64encode(written.getvalue()).decode("ascii")
+    after = book.lighter_picture(before)
+    assert len(after) < 0.5 * len(before)
+    old, new = (Image.open(io.BytesIO(base64.b64decode(each))).convert("RGB") for each in (before, after))
+    difference = np.abs(np.asarray(old, dtype=int) - np.asarray(new, dtype=int))
+    assert difference.max() <= 24
+    assert difference.mean() < 2
+
+
+def test_a_picture_that_would_get_heavier_stays():
+    assert book.lighter_picture(PIXEL) == PIXEL
+
+
 def with_data(source: str, *tables: str, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
-    outputs = [nbformat.v4.new_output("display_data", {"image/png": "", CSV_TYPE: table}) for table in tables]
+    outputs = [nbformat.v4.new_output("display_data", {"image/png": PIXEL, CSV_TYPE: table}) for table in tables]
     return nbformat.v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
 
 
@@ -321,7 +354,7 @@ def test_data_of_figures_become_files_linked_under_the_caption_or_the_figure(edi
 
 
 def test_an_interactive_copy_stands_after_its_figure(edition, tmp_path):
-    shown = nbformat.v4.new_output("display_data", {"image/png": "", INTERACTIVE_TYPE: '{"a": "</script>"}'})
+    shown = nbformat.v4.new_output("display_data", {"image/png": PIXEL, INTERACTIVE_TYPE: '{"a": "</script>"}'})
     cells = [nbformat.v4.new_code_cell("figure()", outputs=[shown])]
     path = tmp_path / "chapter.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)

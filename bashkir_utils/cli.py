@@ -250,7 +250,7 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
     Example: bashkir runs
     """
     from .failures import list_failures
-    from .runs import list_runs, load_run, stored_divergence
+    from .runs import is_under_way, list_runs, load_run, stored_divergence
 
     workspace = Workspace.find()
     if run_id is not None:
@@ -263,7 +263,8 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
         why = _diverged(stored_divergence(found, workspace))
         _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}{why}")
     for failure in list_failures(workspace):
-        _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
+        state = f"failed ({failure.reason}): {failure.message}"
+        _print(f"{failure.run_id}  {failure.date}  {'under way' if is_under_way(failure, workspace) else state}")
 
 
 @app.command("try")

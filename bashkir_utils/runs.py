@@ -40,7 +40,7 @@ from .adapt import (
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
-from .failures import Failure
+from .failures import Failure, Reason
 from .language import Paragraph, chosen_prompts, held_out
 from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs, study_pairs
@@ -385,6 +385,11 @@ def has_forgetting(run: Run, spec: ForgettingSpec, workspace: Workspace) -> bool
 def is_busy(run_id: str, workspace: Workspace) -> bool:
     """Whether another process works on that run at this moment."""
     return any(_is_held(path) for path in (_lock_file(run_id, workspace), _turn_file(run_id, workspace)))
+
+
+def is_under_way(failure: Failure, workspace: Workspace) -> bool:
+    """Whether a failure is the mark of a run that another process works on, and so none yet."""
+    return failure.reason == Reason.KILLED and is_busy(failure.run_id, workspace)
 
 
 def _is_held(path: Path) -> bool:

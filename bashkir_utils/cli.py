@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -477,7 +478,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
         return
     study = load_study(profile)
     if costs is not None:
-        here = planning.this_machine(gpu_memory or memory)
+        here = planning.this_machine(gpu_gigabytes=gpu_memory, gigabytes=memory)
         trials = planning.Trials(study, here, Workspace.find(), blocks=blocks, steps=steps)
         for row in planning.record_costs(trials, Path(costs), remark=remark):
             print(planning.describe_cost(row), flush=True)
@@ -645,6 +646,9 @@ def _resources(
     """What a cell asks of a cluster; in this process there is nothing to ask of."""
     from .sweep import Resources, host_and_port
 
+    for name, value in (("gpus", gpus), ("cpus", cpus), ("memory", memory)):
+        if value is not None and not math.isfinite(value):
+            raise SweepError(f"--{name}-per-cell {value:g} is not a finite number")
     if ray is not None:
         host_and_port(ray)
     elif (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):

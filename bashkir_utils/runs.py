@@ -719,7 +719,7 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         "---", *language, "library_name: " + ("transformers" if method.kind == "full" else "peft"),
         *base, "tags: [bashkir, " + method.kind + "]", "---", "",
         f"# {spec.run_id}", "",
-        f"- base model: {spec.model.source} ({escape_markdown(spec.model.label or spec.model.name)})",
+        f"- base model: {escape_markdown(spec.model.source)} ({escape_markdown(spec.model.label or spec.model.name)})",
         f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
         f"- corpus: {escape_markdown(record['corpus_label'])}, fingerprint {record['corpus_fingerprint']}",
         f"- seed: {spec.seed}",

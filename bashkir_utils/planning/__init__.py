@@ -33,7 +33,7 @@ from .plan import (
     step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
-from .trials import Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
+from .trials import Conditions, Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
 
 __all__ = [
     "CASES",
@@ -41,6 +41,7 @@ __all__ = [
     "SHAPES",
     "Case",
     "CellPlan",
+    "Conditions",
     "Cost",
     "CostRecord",
     "CostRow",

@@ -142,6 +142,11 @@ class ModelSpec(Specification):
         return layers
 
     @property
+    def pinned(self) -> bool:
+        """Whether its weights are the same tomorrow: those of the Hub are where a ``revision`` says which are meant."""
+        return self.revision is not None or not self.source.startswith("hub:")
+
+    @property
     def changed(self) -> bool:
         """Whether the model is made here from what its source holds, before anything is trained."""
         return self.vocabulary is not None or self.layers is not None

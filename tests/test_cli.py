@@ -488,10 +488,12 @@ def test_a_plan_names_every_cell_and_what_it_needs(bashkir):
     assert code == 0
     rows = [line.split() for line in out.splitlines()[2:-1]]
     assert len(rows) == 7 + 3 * 3 + 4 * 4
+    assert "*" not in out  # all of them name the revision that they mean
     peaks = {(row[0], row[1]): float(row[8]) for row in rows}
     assert peaks["mistral-7b", "qlora_r8"] < 24
     code, one, _ = bashkir("plan", "-p", "paper", "--gpu-memory", "24", "--model", "goldfish-full")
-    assert "goldfish-full (off) zero_shot" in one
+    assert "goldfish-full* (off) zero_shot" in one
+    assert "\n* without a revision in the profile: " in one
     assert "1 of 1 cells fit" in one
 
 

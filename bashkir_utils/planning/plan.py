@@ -26,6 +26,8 @@ BUSY_TOKENS = 1024
 GPU_TFLOPS, CPU_TFLOPS = 50.0, 0.3
 """Assumptions: operations sustained by one recent GPU in bfloat16, and by two cores; `--tflops` replaces them."""
 
+UNPINNED = "* without a revision in the profile: what the Hub has newest, which may change"
+
 
 _bytes_per_token = functools.cache(bytes_per_token)
 """Several models and machines share a tokenizer, and measuring it takes seconds."""
@@ -61,6 +63,8 @@ class CellPlan:
     model: str
     method: str
     enabled: bool
+    pinned: bool
+    """Whether the profile says which revision of the model is meant."""
     runs: int
     """Seeds."""
     parameters: int
@@ -206,6 +210,7 @@ def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: 
         model=cell.model.name,
         method=cell.method.name,
         enabled=cell.model.enabled,
+        pinned=cell.model.pinned,
         runs=1 if cell.training is None else len(study.seeds),
         parameters=shape.parameters,
         trained=step.trained,
@@ -258,7 +263,10 @@ def _recut(step: Step, layout: Layout) -> Step:
 
 
 def plan_table(plans: Iterable[CellPlan]) -> pd.DataFrame:
-    """One row a cell, GB of 10⁹ bytes; hours of one run, missing where they are not known."""
+    """One row a cell, GB of 10⁹ bytes; hours of one run, missing where they are not known.
+
+    A ``*`` after the model's name says that the profile pins no revision of it.
+    """
     return pd.DataFrame([_row(plan) for plan in plans])
 
 
@@ -266,7 +274,7 @@ def _row(plan: CellPlan) -> dict[str, object]:
     memory = plan.memory
     cut = f"{plan.layout.micro_batch} x {plan.layout.accumulation}"
     return {
-        "model": plan.model if plan.enabled else f"{plan.model} (off)",
+        "model": f"{plan.model}{'' if plan.pinned else '*'}{'' if plan.enabled else ' (off)'}",
         "method": plan.method,
         "trained": plan.trained,
         "weights GB": (memory.weights + memory.copies) / GIGABYTE,
@@ -298,11 +306,13 @@ def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
         speed = f"{machine.tokens_per_second:g} tokens/s"
     fitting = [plan for plan in plans if plan.fits]
     known = [plan.hours * plan.runs for plan in fitting if plan.hours is not None]
+    loose = [] if all(plan.pinned for plan in plans) else [UNPINNED]
     return "\n".join(
         [
             f"profile {study.name} on {kind} with {machine.memory_bytes / GIGABYTE:.1f} GB, "
             f"of which {SAFETY:.0%} may be used; {speed}",
             table.to_string(index=False, formatters=shown, float_format="{:.2f}".format, na_rep="?"),
+            *loose,
             f"{len(fitting)} of {len(plans)} cells fit; {sum(known):.1f} hours for the {len(known)} of known length",
         ]
     )

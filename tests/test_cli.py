@@ -171,7 +171,7 @@ BAD = {
     "a list for measurements": (lambda t: ["plan", "--measure", holding(t, "[1]")], "no measurements can be read from"),
     "endless memory of a cell": (lambda t: ["sweep", "--ray", "auto", "--memory-per-cell", "inf"], "--memory-per-cell inf"),
     "endless GPUs of a cell": (lambda t: ["sweep", "--ray", "auto", "--gpus-per-cell", "inf"], "--gpus-per-cell inf"),
-    "cores that are no number": (lambda t: ["sweep", "--ray", "auto", "--cpus-per-cell", "nan"], "--cpus-per-cell nan"),
+    "endless cores of a cell": (lambda t: ["sweep", "--ray", "auto", "--cpus-per-cell", "inf"], "--cpus-per-cell inf"),
     "an endless profile": (lambda t: ["plan", "-p", f"{'x' * 300}.yaml"], "no such file"),
     "endless epochs": (
         lambda t: ["plan", "-p", profile(t, training={"epochs": float("inf")})],

@@ -18,6 +18,7 @@ from bashkir_utils.exceptions import DownloadError, PlanError, SweepError
 from bashkir_utils.failures import Reason
 from bashkir_utils.planning import Machine, step_of, training_memory
 from bashkir_utils.planning.plan import SAFETY
+from bashkir_utils.processes import Launch
 from bashkir_utils.study import (
     CorpusSpec,
     EvaluationSpec,
@@ -416,10 +417,15 @@ def test_memory_is_of_one_kind_and_not_for_spread_models(bashkir, monkeypatch):
     both = bashkir("sweep", "-p", "smoke", "--memory", "8", "--gpu-memory", "24")
     assert isinstance(both.exception, PlanError)
     spread = bashkir(
-        "sweep", "-p", "smoke", "--gpu-memory", "24", "--ray", "auto", "--gpus-per-cell", "2",
+        "sweep", "-p", "smoke", "--memory", "24", "--ray", "auto", "--gpus-per-cell", "2",
         "--accelerate-config", str(CONFIGURATIONS / "fsdp.yaml"),
     )  # fmt: skip
-    assert "leave it out with FSDP" in str(spread.exception)
+    assert "weights are spread over GPUs" in str(spread.exception)
+    assert cli._machine(24, None, CONFIGURATIONS / "fsdp.yaml", 4) == planning.machine_for(gpu_gigabytes=24, shards=4)
+    assert cli._machine(24, None, CONFIGURATIONS / "ddp.yaml", 4) == planning.machine_for(gpu_gigabytes=24)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "launched", lambda: Launch(rank=0, local_rank=0, processes=3, sharded=True))
+        assert cli._machine(24, None).shards == 3
     assert not sweep.is_sharded(CONFIGURATIONS / "ddp.yaml")
 
 

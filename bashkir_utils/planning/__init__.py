@@ -15,10 +15,12 @@ from .memory import (
     activation_bytes,
     block_activation_bytes,
     copy_bytes,
+    gathered_bytes,
     loss_bytes,
     scoring_memory,
     training_memory,
     weight_bytes,
+    whole_gradient_bytes,
 )
 from .plan import (
     CellPlan,
@@ -69,6 +71,7 @@ __all__ = [
     "expected",
     "fitting_layout",
     "forward_flops",
+    "gathered_bytes",
     "hours",
     "layouts",
     "loss_bytes",
@@ -90,5 +93,6 @@ __all__ = [
     "training_memory",
     "training_tokens",
     "weight_bytes",
+    "whole_gradient_bytes",
     "write_expected",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -166,7 +167,7 @@ def sweep(  # noqa: PLR0913, PLR0917
     from .sweep import plan, run_here, run_on_ray, table
 
     asked = _resources(ray, gpus, cpus, memory_per_cell, accelerate_config)
-    machine = _machine(gpu_memory, memory, accelerate_config)
+    machine = _machine(gpu_memory, memory, accelerate_config, gpus)
     study, text, workspace = _prepare(profile, corpus)
     planned = plan(study, text, workspace, only=only or (), limit=limit, machine=machine)
     outcomes = _follow(run_here(planned, text) if ray is None else run_on_ray(planned, ray, asked))
@@ -250,7 +251,7 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
     Example: bashkir runs
     """
     from .failures import list_failures
-    from .runs import list_runs, load_run, stored_divergence
+    from .runs import is_under_way, list_runs, load_run, stored_divergence
 
     workspace = Workspace.find()
     if run_id is not None:
@@ -263,7 +264,8 @@ def runs(run_id: Annotated[str | None, typer.Argument(help="Show this run alone.
         why = _diverged(stored_divergence(found, workspace))
         _print(f"{found.run_id}  {found.record['date']}  {found.record['corpus_label']}{why}")
     for failure in list_failures(workspace):
-        _print(f"{failure.run_id}  {failure.date}  failed ({failure.reason}): {failure.message}")
+        state = f"failed ({failure.reason}): {failure.message}"
+        _print(f"{failure.run_id}  {failure.date}  {'under way' if is_under_way(failure, workspace) else state}")
 
 
 @app.command("try")
@@ -449,6 +451,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
     model: Annotated[str | None, typer.Option("--model", help="This model alone, on or off.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are off.")] = False,
     measure: Annotated[str | None, typer.Option(help="Measure reference cases here into this JSON file.")] = None,
+    shards: Annotated[int, typer.Option(min=1, help="With --gpu-memory: GPUs that share each model by FSDP.")] = 1,
     write_expected: Annotated[
         bool, typer.Option("--write-expected", help="Compute `expected` in the profile again, for its machines.")
     ] = False,
@@ -470,19 +473,23 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
         planning.record(planning.CASES, Path(measure), Workspace.find())
         return
     if write_expected:
-        if (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6 or everything:
+        if (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6 or everything or shards > 1:
             raise PlanError("--write-expected takes its machines and models from the profile: leave the others out")
         print(f"expected memory and hours written to {planning.write_expected(profile, Workspace.find())}")
         return
     study = load_study(profile)
     if costs is not None:
-        here = planning.this_machine(gpu_memory or memory)
+        here = planning.this_machine(gpu_gigabytes=gpu_memory, gigabytes=memory)
         trials = planning.Trials(study, here, Workspace.find(), blocks=blocks, steps=steps)
         for row in planning.record_costs(trials, Path(costs), remark=remark):
             print(planning.describe_cost(row), flush=True)
         return
     machine = planning.machine_for(
-        gpu_gigabytes=gpu_memory, gigabytes=memory, tflops=tflops, tokens_per_second=tokens_per_second
+        gpu_gigabytes=gpu_memory,
+        gigabytes=memory,
+        tflops=tflops,
+        tokens_per_second=tokens_per_second,
+        shards=shards,
     )
     asked = [model] if model else [each.name for each in study.models if everything or each.enabled]
     plans = planning.plan_study(study, machine, Workspace.find(), models=asked, text_megabytes=corpus_megabytes)
@@ -626,16 +633,22 @@ def _obtain(  # noqa: PLR0913, PLR0917
     return obtain(spec, text, workspace, layout), study, text, workspace
 
 
-def _machine(gpu_memory: float | None, memory: float | None, accelerate_config: Path | None = None) -> Machine | None:
-    """What every cell is cut to fit; None where no memory is given."""
+def _machine(
+    gpu_memory: float | None,
+    memory: float | None,
+    accelerate_config: Path | None = None,
+    gpus: float | None = None,
+) -> Machine | None:
+    """What every cell is cut to fit, spread over ``gpus`` where the configuration says FSDP; None without a memory."""
     if gpu_memory is None and memory is None:
         return None
     from .planning import machine_for
     from .sweep import is_sharded
 
-    if launched().sharded or (accelerate_config is not None and is_sharded(accelerate_config)):
-        raise SweepError("--gpu-memory is for models that are whole on each GPU: leave it out with FSDP")
-    return machine_for(gpu_gigabytes=gpu_memory, gigabytes=memory)
+    shards = launched().processes if launched().sharded else 1
+    if accelerate_config is not None and is_sharded(accelerate_config):
+        shards = round(gpus or 1)
+    return machine_for(gpu_gigabytes=gpu_memory, gigabytes=memory, shards=shards)
 
 
 def _resources(
@@ -644,6 +657,9 @@ def _resources(
     """What a cell asks of a cluster; in this process there is nothing to ask of."""
     from .sweep import Resources, host_and_port
 
+    for name, value in (("gpus", gpus), ("cpus", cpus), ("memory", memory)):
+        if value is not None and not math.isfinite(value):
+            raise SweepError(f"--{name}-per-cell {value:g} is not a finite number")
     if ray is not None:
         host_and_port(ray)
     elif (gpus, cpus, memory, accelerate_config) != (None, 1, None, None):

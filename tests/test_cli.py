@@ -120,6 +120,11 @@ def stored_part(folder: Path) -> str:
     return "one/evaluation"
 
 
+def holding(folder: Path, content: str) -> str:
+    (folder / "it.json").write_text(content)
+    return str(folder / "it.json")
+
+
 BAD = {
     "unknown profile": (lambda t: ["corpus", "-p", "nothing"], "unknown profile 'nothing'"),
     "missing profile": (lambda t: ["run", "-p", str(t / "no.yaml")], "no such file"),
@@ -159,6 +164,19 @@ BAD = {
     "an endless name": (lambda t: ["runs", "x" * 5000], "no run 'xxx"),
     "nowhere to measure into": (lambda t: ["plan", "--measure", "/proc/x/y.json"], "cannot write y.json"),
     "a folder to measure into": (lambda t: ["plan", "--measure", empty(t)], "cannot write empty: is a directory"),
+    "a folder for costs": (lambda t: ["plan", "-p", "smoke", "--costs", empty(t)], "cannot write empty: is a directory"),
+    "nowhere for costs": (lambda t: ["plan", "-p", "smoke", "--costs", "/proc/x/y.json"], "cannot write y.json"),
+    "text for measurements": (lambda t: ["plan", "--measure", holding(t, "x")], "no measurements can be read from it"),
+    "nothing for measurements": (lambda t: ["plan", "--measure", holding(t, "{}")], "no measurements can be read from"),
+    "a list for measurements": (lambda t: ["plan", "--measure", holding(t, "[1]")], "no measurements can be read from"),
+    "endless memory of a cell": (lambda t: ["sweep", "--ray", "auto", "--memory-per-cell", "inf"], "--memory-per-cell inf"),
+    "endless GPUs of a cell": (lambda t: ["sweep", "--ray", "auto", "--gpus-per-cell", "inf"], "--gpus-per-cell inf"),
+    "endless cores of a cell": (lambda t: ["sweep", "--ray", "auto", "--cpus-per-cell", "inf"], "--cpus-per-cell inf"),
+    "an endless profile": (lambda t: ["plan", "-p", f"{'x' * 300}.yaml"], "no such file"),
+    "endless epochs": (
+        lambda t: ["plan", "-p", profile(t, training={"epochs": float("inf")})],
+        "training.epochs: Input should be a finite number",
+    ),
     "pairs into a folder that is there": (lambda t: ["language", "pairs", empty(t)], "empty exists already"),
     "more pairs than there are": (
         lambda t: ["language", "pairs", str(t / "new"), "--count", "100000"],
@@ -470,10 +488,12 @@ def test_a_plan_names_every_cell_and_what_it_needs(bashkir):
     assert code == 0
     rows = [line.split() for line in out.splitlines()[2:-1]]
     assert len(rows) == 7 + 3 * 3 + 4 * 4
+    assert "*" not in out  # all of them name the revision that they mean
     peaks = {(row[0], row[1]): float(row[8]) for row in rows}
     assert peaks["mistral-7b", "qlora_r8"] < 24
     code, one, _ = bashkir("plan", "-p", "paper", "--gpu-memory", "24", "--model", "goldfish-full")
-    assert "goldfish-full (off) zero_shot" in one
+    assert "goldfish-full* (off) zero_shot" in one
+    assert "\n* without a revision in the profile: " in one
     assert "1 of 1 cells fit" in one
 
 
@@ -540,6 +560,7 @@ def test_a_run_is_exported_once_and_what_cannot_be_is_one_line(bashkir, tmp_path
         ((run, str(out)), "exists"),
         (("nothing", str(tmp_path / "new")), "no run 'nothing'"),
         ((run, "/proc/x/y"), "cannot write the export y"),
+        ((run, "x" * 300), "cannot write the export xxx"),
     ):
         code, _, complaint = bashkir("export", *arguments)
         assert code == 2

@@ -327,6 +327,17 @@ def test_the_card_of_a_packaged_base_says_how_it_is_made(home):
     assert yaml.safe_load(card.split("---\n")[1])["license"] == "apache-2.0"
 
 
+def test_a_source_of_several_lines_stays_one_on_the_card(home):
+    """A profile cannot name such a source; this is what a card makes of one all the same."""
+    run, done = home.runs["llama", "lora"], home.trained["llama", "lora"]
+    hostile = "hub:a/b`\n\n<script>alert(1)</script>\n\n# owned"
+    for scheme in ("hub", "scratch", "path"):
+        model = run.spec.model.model_copy(update={"source": hostile.replace("hub", scheme)})
+        card = export.card(replace(run, spec=run.spec.model_copy(update={"model": model})), home.text, done)
+        body = card.split("---\n", 2)[2]
+        assert not [line for line in body.splitlines() if line.startswith(("<script", "# owned"))]
+
+
 def test_an_existing_folder_is_refused_and_left_alone(home, tmp_path):
     run = home.runs["llama", "lora"]
     (tmp_path / "mine").mkdir()

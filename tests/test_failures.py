@@ -1,6 +1,9 @@
 import errno
 import json
 import math
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -60,6 +63,42 @@ def test_an_interruption_is_no_failure(spec, text_corpus, workspace, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         runs.obtain(spec, text_corpus, workspace)
     assert failures.list_failures(workspace) == []
+
+
+def test_an_interruption_leaves_the_failure_before(workspace):
+    before = failures.record("x", workspace, Reason.DIVERGED, "not a number")
+    with pytest.raises(KeyboardInterrupt), failures.recorded("x", workspace):
+        assert failures.find("x", workspace).reason is Reason.KILLED
+        raise KeyboardInterrupt
+    assert failures.find("x", workspace) == before
+    failures.record("x", workspace, Reason.KILLED, failures.KILLED)
+    with pytest.raises(KeyboardInterrupt), failures.recorded("x", workspace):
+        raise KeyboardInterrupt
+    assert failures.list_failures(workspace) == []
+
+
+def test_a_killed_process_leaves_a_failure(workspace):
+    """As the kernel kills one that takes all memory; it can write nothing down itself."""
+    body = (
+        "import os, pathlib, signal\n"
+        "from bashkir_utils import failures, workspace\n"
+        f"with failures.recorded('x', workspace.Workspace(pathlib.Path({str(workspace.root)!r}))):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", body], check=False).returncode == -signal.SIGKILL
+    (found,) = failures.list_failures(workspace)
+    assert (found.run_id, found.reason, found.message) == ("x", Reason.KILLED, failures.KILLED)
+    # the worker of a cluster that takes its place is to go on, and not to hold that it was tried
+    assert not found.holds_here()
+
+
+def test_a_run_under_way_has_not_failed(workspace):
+    with runs.in_turn("x", workspace), failures.recorded("x", workspace):
+        assert runs.is_under_way(failures.find("x", workspace), workspace)
+    killed = failures.record("x", workspace, Reason.KILLED, failures.KILLED)
+    assert not runs.is_under_way(killed, workspace)
+    with runs.in_turn("x", workspace):
+        assert not runs.is_under_way(failures.record("x", workspace, Reason.OTHER, "why"), workspace)
 
 
 def test_the_first_error_is_told_where_the_disk_is_full(spec, text_corpus, workspace, monkeypatch):

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from bashkir_utils import planning
 from bashkir_utils.adapt import Precision, adapt, load_base, parameter_table
-from bashkir_utils.exceptions import ModelError, PlanError
+from bashkir_utils.exceptions import ModelError, PlanError, RunError
 from bashkir_utils.losses import use_causal_cross_entropy
 from bashkir_utils.planning import SHAPES, Layout, Machine, Shape, Step
 from bashkir_utils.planning.measure import measure_run, write_random_model
@@ -259,6 +259,70 @@ def test_more_tokens_need_more_memory_and_recomputation_never_does(source, kind,
     assert peak(cut, length) < peak(cut, length + 1)
     # one block that is computed again is held beside the inputs of all: it pays from the second block on
     assert peak(replace(cut, checkpointing=True), length) <= peak(replace(cut, checkpointing=False), length)
+
+
+def test_spread_weights_by_hand():
+    """Blocks of 2 layers; linear layers of 128·128·2 + 128·64·2 + 3·128·224 numbers, with rank 8 for each."""
+    shape = replace(small("llama"), tied=False)
+    linear, adapter = 135_168, 8 * (2 * 256 + 2 * 192 + 3 * 352)
+    assert (shape.linear_parameters, shape.adapter_parameters(8)) == (2 * linear, 2 * adapter)
+    outside = 2 * 512 * 128
+    spread = {"layout": Layout(2, 1, False), "gpu": True, "shards": 4}
+    full, lora = step(shape, FULL, **spread), step(shape, LORA, precision=HALVED, **spread)
+    assert planning.gathered_bytes(full) == 4 * (2 * linear + outside)
+    assert planning.gathered_bytes(lora) == 2 * (2 * linear + outside) + 4 * 2 * adapter
+    assert planning.whole_gradient_bytes(full) == 4 * (2 * linear + outside)
+    assert planning.whole_gradient_bytes(lora) == 4 * 2 * adapter
+    twice = replace(full, layout=Layout(1, 2, False))
+    assert planning.whole_gradient_bytes(twice) == 4 * shape.parameters
+    memory, alone = planning.training_memory(full), planning.training_memory(replace(full, shards=1))
+    assert memory.weights == shape.parameters + 4 * (2 * linear + outside)
+    assert (memory.optimiser, alone.optimiser) == (2 * shape.parameters, 8 * shape.parameters)
+    for each in (full, lora):
+        one = replace(each, shards=1)
+        assert (planning.gathered_bytes(one), planning.whole_gradient_bytes(one)) == (0, 0)
+    assert planning.scoring_memory(full) == planning.scoring_memory(replace(full, shards=1))
+
+
+@given(SOURCES, st.sampled_from(["full", "lora"]), st.integers(2, 64), st.booleans())
+def test_more_gpus_need_less_each(source, kind, shards, again):
+    def peak(number: int) -> float:
+        layout = Layout(1, 1, again)
+        return planning.training_memory(
+            step(SHAPES[source], METHODS[kind], layout=layout, gpu=True, precision=HALVED, shards=number)
+        ).peak
+
+    assert peak(shards + 1) < peak(shards)
+
+
+def test_full_training_of_seven_billion_fits_on_eight_gpus_and_not_on_one(workspace):
+    paper = load_study("paper")
+    study = paper.model_copy(
+        update={
+            "models": tuple(each.model_copy(update={"methods": ("full", "qlora_r8")}) for each in paper.models),
+            "expected": (),
+        }
+    )
+
+    def planned(shards: int):
+        machine = planning.machine_for(gpu_gigabytes=80, shards=shards)
+        plans = planning.plan_study(study, machine, workspace, models=["mistral-7b"])
+        return {plan.method: plan for plan in plans}, machine
+
+    (one, _), (eight, machine) = planned(1), planned(8)
+    assert (one["full"].fits, eight["full"].fits) == (False, True)
+    assert eight["full"].layout.effective_batch == 32
+    # what is not spread needs as much as on one
+    assert [eight[name].memory for name in ("zero_shot", "qlora_r8")] == [
+        one[name].memory for name in ("zero_shot", "qlora_r8")
+    ]
+    assert "8 of them share a model, by formulas that nothing was measured for" in planning.describe_plan(
+        study, machine, list(eight.values())
+    )
+    with pytest.raises(PlanError, match="spread over GPUs"):
+        planning.machine_for(gigabytes=80, shards=8)
+    with pytest.raises(RunError, match="cannot be dealt out to 7 processes"):
+        planned(7)
 
 
 @given(st.integers(1, 128), st.integers(8, 4096))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from bashkir_utils import planning
+from bashkir_utils import planning, provenance
 from bashkir_utils.adapt import Precision, load_base, parameter_table
 from bashkir_utils.exceptions import PlanError
+from bashkir_utils.markup import escape_markdown
 from bashkir_utils.planning import SHAPES, Layout, Trial, Trials, measure, trials
 from bashkir_utils.study import MethodSpec, ModelSpec, load_study
-from bashkir_utils.workspace import read_json
+from bashkir_utils.workspace import read_json, write_json
 
 SECONDS = (9.0, 2.0, 4.0, 3.0)
 FOUND = Trial(autocast=True, gpu=False, libraries=5, peak=1_000_000_000, step_seconds=SECONDS, threads=1)
@@ -48,7 +51,8 @@ def test_each_cell_has_a_row_with_its_cost_and_the_file_keeps_it(asked, measured
     assert all((run.training.batch_size, run.training.gradient_accumulation) == (1, 1) for run in measured)
     assert all(run.training.tokens == 4 * run.training.block_length for run in measured)
     record = planning.read_costs(tmp_path / "costs.json")
-    assert (record.rows, record.label, record.remark) == (tuple(rows), "random weights: cost only", "beside other work")
+    assert (record.rows, record.label) == (tuple(rows), "random weights: cost only")
+    assert {row.conditions.remark for row in record.rows} == {"beside other work"}
     assert record.rows[0].measured.commit
 
 
@@ -65,6 +69,48 @@ def test_measured_cells_are_not_measured_again_in_the_same_layout(asked, measure
     list(planning.record_costs(replace(asked, blocks=2), tmp_path / "costs.json"))
     assert len(measured) == 4
     assert len(planning.read_costs(tmp_path / "costs.json").rows) == 2
+
+
+def test_a_row_keeps_what_it_was_measured_with(asked, measured, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", "before")
+    monkeypatch.setattr(trials.provenance, "versions", lambda: {"torch": "1.0", "peft": "0.1"})
+    before = list(planning.record_costs(asked, tmp_path / "costs.json", remark="quiet"))
+    monkeypatch.setenv("GLIBC_TUNABLES", "after")
+    monkeypatch.setattr(trials.provenance, "versions", lambda: {"torch": "2.0", "peft": "0.1"})
+    first = read_json(tmp_path / "costs.json")
+    write_json(tmp_path / "costs.json", first | {"rows": first["rows"][:1]})
+    later = replace(asked, machine=planning.machine_for(gigabytes=4))
+    kept, new = planning.record_costs(later, tmp_path / "costs.json", remark="<busy>")
+    assert kept == before[0]
+    own = planning.Conditions(
+        usable_bytes=3.6e9, versions={"torch": "2.0", "peft": "0.1"}, glibc_tunables="after", remark="<busy>"
+    )
+    assert new.conditions == own
+    record = planning.read_costs(tmp_path / "costs.json")
+    assert record.conditions == (kept.conditions, own)
+    said = "torch 2.0; 3.6 GB usable; GLIBC_TUNABLES after; <busy>"
+    assert planning.costs_table(record)["note"].tolist() == ["", f"measured otherwise: {said}"]
+    assert "quiet" in planning.costs_html(record)
+    assert "<busy>" not in planning.costs_html(record)
+    how = planning.costs_findings(record).splitlines()[-2:]
+    assert [line[:14] for line in how] == ["- 1 measured o"] * 2
+    assert how[0].endswith("quiet")
+    assert how[1].endswith(escape_markdown(f"With {said}."))
+
+
+def test_a_file_of_before_is_read_and_gone_on_with(asked, measured, tmp_path):
+    """Then one set of conditions stood for all rows."""
+    list(planning.record_costs(asked, tmp_path / "costs.json", remark="then"))
+    content = read_json(tmp_path / "costs.json")
+    shared = content["rows"][0]["conditions"] | {"versions": {"torch": "1.0"}}
+    rows = [{key: value for key, value in row.items() if key != "conditions"} for row in content["rows"]]
+    write_json(tmp_path / "costs.json", content | shared | {"rows": rows[:1]})
+    kept, new = planning.record_costs(asked, tmp_path / "costs.json", remark="now")
+    assert kept.conditions.model_dump() == shared
+    assert (new.conditions.remark, new.conditions.versions) == ("now", provenance.versions())
+    assert len(measured) == 3
+    recorded = Path(planning.__file__).parents[2] / "book" / "recorded" / "plan" / "costs.json"
+    assert all(row.conditions.versions["torch"] for row in planning.read_costs(recorded).rows)
 
 
 def test_a_cell_that_does_not_fit_is_a_row_with_its_estimate_and_reason(asked, measured, tmp_path):
@@ -85,6 +131,19 @@ def test_a_cell_that_fails_is_a_row_with_its_reason_and_is_tried_again(asked, tm
     assert [row.reason for row in rows] == ["out of memory: 3 GB"] * 2
     monkeypatch.setattr(trials, "measure_run", lambda *_: FOUND)
     assert all(row.measured and not row.reason for row in planning.record_costs(asked, tmp_path / "costs.json"))
+
+
+def test_what_is_measured_on_has_the_memory_that_is_given(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert planning.this_machine(gigabytes=8).memory_bytes == 8e9
+    with pytest.raises(PlanError, match="no GPU is here to measure on"):
+        planning.this_machine(gpu_gigabytes=24)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=80e9))
+    assert [planning.this_machine(gpu_gigabytes=size).memory_bytes for size in (24, None)] == [24e9, 80e9]
+    assert planning.this_machine().gpu
+    with pytest.raises(PlanError, match="give --gpu-memory"):
+        planning.this_machine(gigabytes=8)
 
 
 def test_a_file_of_another_profile_is_left_alone(asked, measured, tmp_path):

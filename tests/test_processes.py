@@ -13,6 +13,7 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from safetensors.torch import load_file
 
 from bashkir_utils import corpus, runs, sweep
 from bashkir_utils.exceptions import RunError
@@ -120,15 +121,20 @@ SHARDED_ON_PROCESSORS = """
 """
 
 
-def test_sharded_weights_learn_the_same_and_are_written_whole(spec, alone, text, home, tmp_path):
-    store = beside(home, tmp_path)
+def sharded(spec: RunSpec, store: Workspace, tmp_path: Path) -> list[str]:
+    """The command that trains ``spec`` by FSDP in two processes on processors."""
     (tmp_path / "sharded.py").write_text(textwrap.dedent(SHARDED_ON_PROCESSORS))
     order = sweep.Order(
         cell=spec, evaluation=SCORING, minimal_pairs=None, resources=sweep.Resources(), home=str(store.root)
     )
     write_json(tmp_path / "order.json", order.model_dump(mode="json"))
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(CONFIGURATIONS / "fsdp.yaml")]
-    command += ["--num_processes", "2", str(tmp_path / "sharded.py"), "cell", str(tmp_path / "order.json")]
+    return [*command, "--num_processes", "2", str(tmp_path / "sharded.py"), "cell", str(tmp_path / "order.json")]
+
+
+def test_sharded_weights_learn_the_same_and_are_written_whole(spec, alone, text, home, tmp_path):
+    store = beside(home, tmp_path)
+    command = sharded(spec, store, tmp_path)
 
     def launch(stop_at: int) -> subprocess.CompletedProcess:
         environment = os.environ | {"STOP_AT": str(stop_at), "OMP_NUM_THREADS": "1"}
@@ -144,6 +150,25 @@ def test_sharded_weights_learn_the_same_and_are_written_whole(spec, alone, text,
     (mine, _), (expected, _) = run.load(store), alone.load(home)
     for name, weight in expected.state_dict().items():
         np.testing.assert_allclose(mine.state_dict()[name], weight, atol=1e-3, err_msg=name)
+
+
+def test_an_adapter_on_sharded_weights_learns_the_same(spec, text, home, tmp_path):
+    """What the page on clusters and its script for SLURM do: LoRA by FSDP."""
+    lora = spec.model_copy(update={"method": METHODS["lora"]})
+    alone = runs.obtain(lora, text, home)
+    store = beside(home, tmp_path)
+    environment = os.environ | {"STOP_AT": "-1", "OMP_NUM_THREADS": "1"}
+    command = sharded(lora, store, tmp_path)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["SHARDED", "True"]
+    run = runs.load_run(lora.run_id, store)
+    assert_same(run, alone)
+    mine, expected = (load_file(each.folder / "adapter" / "adapter_model.safetensors") for each in (run, alone))
+    assert mine.keys() == expected.keys()
+    for name, weight in expected.items():
+        np.testing.assert_allclose(mine[name], weight, atol=1e-3, err_msg=name)
+    run.load(store)
 
 
 BY_OWN_CLOCKS = """

@@ -126,6 +126,8 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"training": {"minutes": 4}}, "exactly one of tokens and epochs"),
         ({"training": {"tokens": 1, "minutes": 0}}, "training.minutes"),
         ({"training": {"tokens": 1, "minutes": float("inf")}}, "training.minutes"),
+        ({"training": {"epochs": float("inf")}}, "training.epochs"),
+        ({"methods": [{"name": "x", "kind": "full", "learning_rate": float("inf")}]}, "methods.0.learning_rate"),
         ({"training": {"tokens": 1, "embeddings_first": 1}}, "training.embeddings_first"),
         ({"training": {"tokens": 100, "batchsize": 2}}, "training.batchsize"),
         ({"methods": [{"name": "x", "kind": "prompt"}]}, "methods.0.kind"),
@@ -133,6 +135,7 @@ def test_corpus_argument_replaces_only_the_source(tmp_path):
         ({"methods": [{"name": "x", "kind": "full", "rank": 8, "lora_alpha": 8}]}, "only with them"),
         ({"methods": [{"name": "x", "kind": "full", "target_modules": ["q_proj"]}]}, "target_modules names layers"),
         ({"models": [{"name": "m", "source": "ftp:x"}]}, "is not pip"),
+        ({"models": [{"name": "m", "source": "hub:a/b\n\n<script>"}]}, "models.0.source: String should match"),
         ({"models": [{"name": "m", "source": "random:gpt2", "methods": ["qlora"]}]}, "unknown methods: qlora"),
         ({"models": [{"name": "m", "source": "random:gpt2", "layers": []}]}, "layers: name at least one"),
         ({"models": [{"name": "m", "source": "random:gpt2", "layers": [1, 0]}]}, "in rising order"),
@@ -166,6 +169,8 @@ def test_unknown_names_list_what_is_known(tmp_path):
         load_study("nothing")
     with pytest.raises(ProfileError, match="no such file"):
         load_study(tmp_path / "absent.yaml")
+    with pytest.raises(ProfileError, match="no such file"):
+        load_study(tmp_path / f"{'x' * 300}.yaml")
 
 
 def test_run_id_changes_with_every_setting_and_not_with_labels():

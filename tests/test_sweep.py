@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from bashkir_utils.exceptions import DownloadError, PlanError, SweepError
 from bashkir_utils.failures import Reason
 from bashkir_utils.planning import Machine, step_of, training_memory
 from bashkir_utils.planning.plan import SAFETY
+from bashkir_utils.processes import Launch
 from bashkir_utils.study import (
     CorpusSpec,
     EvaluationSpec,
@@ -200,6 +202,66 @@ def test_cells_that_failed_come_last_and_the_oldest_failure_first(smoke, text, w
     assert [cell.run_id for cell in planned.cells] == names
 
 
+def test_a_cell_whose_process_was_killed_comes_after_fresh_ones(smoke, text, workspace, monkeypatch):
+    class Killed(BaseException):
+        """Ends the sweep where SIGKILL would."""
+
+    def kill(*_):
+        raise Killed
+
+    names = [cell.run_id for cell in smoke.cells(text.fingerprint)]
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "_make", kill)
+        patch.setattr(failures, "_put_back", lambda *_: None)  # a killed process puts nothing back
+        with pytest.raises(Killed):
+            next(sweep.run_here(sweep.plan(smoke, text, workspace), text))
+    again = sweep.plan(smoke, text, workspace)
+    assert [cell.run_id for cell in again.pending] == [*names[1:], names[0]]
+    assert again.earlier[names[0]].reason == Reason.KILLED
+    assert states(again, [])["missing-zero_shot"] == "killed"
+    with runs.in_turn(names[0], workspace):
+        assert states(again, [])["missing-zero_shot"] == "waiting"
+    # a second process that takes the cell over, as on a cluster, is not told that it was tried
+    order = again.orders(sweep.Resources())[-1].model_copy(update={"earlier": None})
+    assert "meanwhile" not in sweep.carry_out(order, text, None).message
+
+
+class WorkerKilledError(Exception):
+    """Ray's error of that kind."""
+
+
+class ExhaustedError(WorkerKilledError):
+    """Ray's error for want of memory."""
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "expected"),
+    [
+        (None, WorkerKilledError, Reason.OTHER),
+        (Reason.DOWNLOAD, ExhaustedError, Reason.OUT_OF_MEMORY),
+        (Reason.DOWNLOAD, WorkerKilledError, Reason.OTHER),
+        (Reason.KILLED, ExhaustedError, Reason.OUT_OF_MEMORY),
+    ],
+)
+def test_what_ended_a_worker_takes_the_place_of_an_earlier_reason(found, error, expected, workspace):
+    def get(_):
+        raise error("it was killed")
+
+    exceptions = SimpleNamespace(RayError=WorkerKilledError, OutOfMemoryError=ExhaustedError)
+    earlier = failures.record("x", workspace, found, "before") if found else None
+    outcome = sweep._outcome(SimpleNamespace(get=get, exceptions=exceptions), None, "x", workspace, earlier)
+    assert (outcome.state, failures.find("x", workspace).reason) == ("failed", expected)
+
+
+def test_what_a_worker_wrote_down_itself_stands(workspace):
+    failed = sweep.Outcome(run_id="x", state="failed", seconds=0, message="not a number")
+    ray = SimpleNamespace(get=lambda _: failed.model_dump_json(), exceptions=SimpleNamespace(RayError=OSError))
+    earlier = failures.record("x", workspace, Reason.DOWNLOAD, "before")
+    own = failures.record("x", workspace, Reason.DIVERGED, "not a number")
+    sweep._outcome(ray, None, "x", workspace, earlier)
+    assert failures.find("x", workspace) == own
+
+
 def test_a_model_that_is_off_is_swept_by_its_name(smoke, text, workspace):
     off = ModelSpec(name="other-people", source="random:llama", methods=(), enabled=False)
     study = smoke.model_copy(update={"models": (*smoke.models, off)})
@@ -355,10 +417,15 @@ def test_memory_is_of_one_kind_and_not_for_spread_models(bashkir, monkeypatch):
     both = bashkir("sweep", "-p", "smoke", "--memory", "8", "--gpu-memory", "24")
     assert isinstance(both.exception, PlanError)
     spread = bashkir(
-        "sweep", "-p", "smoke", "--gpu-memory", "24", "--ray", "auto", "--gpus-per-cell", "2",
+        "sweep", "-p", "smoke", "--memory", "24", "--ray", "auto", "--gpus-per-cell", "2",
         "--accelerate-config", str(CONFIGURATIONS / "fsdp.yaml"),
     )  # fmt: skip
-    assert "leave it out with FSDP" in str(spread.exception)
+    assert "weights are spread over GPUs" in str(spread.exception)
+    assert cli._machine(24, None, CONFIGURATIONS / "fsdp.yaml", 4) == planning.machine_for(gpu_gigabytes=24, shards=4)
+    assert cli._machine(24, None, CONFIGURATIONS / "ddp.yaml", 4) == planning.machine_for(gpu_gigabytes=24)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "launched", lambda: Launch(rank=0, local_rank=0, processes=3, sharded=True))
+        assert cli._machine(24, None).shards == 3
     assert not sweep.is_sharded(CONFIGURATIONS / "ddp.yaml")
 
 

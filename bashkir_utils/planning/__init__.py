@@ -15,10 +15,12 @@ from .memory import (
     activation_bytes,
     block_activation_bytes,
     copy_bytes,
+    gathered_bytes,
     loss_bytes,
     scoring_memory,
     training_memory,
     weight_bytes,
+    whole_gradient_bytes,
 )
 from .plan import (
     CellPlan,
@@ -33,7 +35,7 @@ from .plan import (
     step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
-from .trials import Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
+from .trials import Conditions, Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
 
 __all__ = [
     "CASES",
@@ -41,6 +43,7 @@ __all__ = [
     "SHAPES",
     "Case",
     "CellPlan",
+    "Conditions",
     "Cost",
     "CostRecord",
     "CostRow",
@@ -68,6 +71,7 @@ __all__ = [
     "expected",
     "fitting_layout",
     "forward_flops",
+    "gathered_bytes",
     "hours",
     "layouts",
     "loss_bytes",
@@ -89,5 +93,6 @@ __all__ = [
     "training_memory",
     "training_tokens",
     "weight_bytes",
+    "whole_gradient_bytes",
     "write_expected",
 ]

@@ -6,11 +6,13 @@ import pandas as pd
 
 from ..markup import escape_markdown, html_table
 from .plan import GIGABYTE
-from .trials import CostRecord, CostRow
+from .trials import Conditions, CostRecord, CostRow
 
 
 def costs_table(record: CostRecord) -> pd.DataFrame:
     """One row a cell, in the record's order; what was not measured is NaN and ``note`` says why.
+
+    Of a row that was measured otherwise than most, ``note`` says in what: versions, memory, settings, remark.
 
     Columns: model, method, trained, batch (blocks x times, and whether activations were computed again), tokens/s,
     GFLOP/s (sustained, by the operations of the plan), GB measured, GB estimated, estimated / measured, weights, note.
@@ -32,37 +34,46 @@ def _row(record: CostRecord, row: CostRow) -> dict[str, object]:
         "GB estimated": row.estimated_bytes / GIGABYTE,
         "estimated / measured": row.estimated_bytes / peak,
         "weights": record.label,
-        "note": row.reason,
+        "note": _otherwise(record, row) if measured else row.reason,
     }
+
+
+def _otherwise(record: CostRecord, row: CostRow) -> str:
+    found = row.conditions.differences(record.conditions[0])
+    return f"measured otherwise: {'; '.join(found)}" if found else ""
 
 
 def costs_html(record: CostRecord) -> str:
     """The table of :func:`costs_table` as HTML; what was not measured stands with its estimate and the reason."""
-    caption = f"Costs of the shapes of profile {record.profile}, {record.label}, on {record.machine}. {record.remark}"
+    remark = record.conditions[0].remark if record.measured else ""
+    caption = f"Costs of the shapes of profile {record.profile}, {record.label}, on {record.machine}. {remark}"
     return html_table(costs_table(record).set_index("model"), caption.strip())
 
 
 def costs_findings(record: CostRecord) -> str:
     """Markdown list: how well the plan foretold the peaks, what was not measured, and how it was measured."""
-    measured = [row for row in record.rows if row.measured]
+    measured = record.measured
     first = f"- {len(measured)} of {len(record.rows)} cells were measured; the others say why not in their rows."
     if not measured:
         return first
-    off = {row: row.estimated_bytes / row.measured.peak_bytes - 1 for row in record.rows if row.measured}
-    worst = max(off, key=lambda row: abs(off[row]))
+    off = [row.estimated_bytes / row.measured.peak_bytes - 1 for row in record.rows if row.measured]
+    most, worst = max(zip(off, measured, strict=True), key=lambda each: abs(each[0]))
     name = escape_markdown(f"{worst.model} {worst.method.name.replace('_', ' ')}")
-    mean = sum(map(abs, off.values())) / len(off)
-    second = f"- The plan's peak is off by {mean:.1%} on average, by {off[worst]:+.1%} at most ({name})."
-    return "\n".join((first, second, f"- {_how(record, measured)}"))
+    mean = sum(map(abs, off)) / len(off)
+    second = f"- The plan's peak is off by {mean:.1%} on average, by {most:+.1%} at most ({name})."
+    return "\n".join((first, second, *(f"- {_how(record, conditions)}" for conditions in record.conditions)))
 
 
-def _how(record: CostRecord, measured: list[CostRow]) -> str:
-    costs = [row.measured for row in measured if row.measured]
+def _how(record: CostRecord, conditions: Conditions) -> str:
+    """The rows of one set of conditions, and in what it differs from that of most."""
+    costs = [row.measured for row in record.measured if row.measured and row.conditions == conditions]
     threads = "/".join(str(number) for number in sorted({cost.threads for cost in costs}))
     commits = ", ".join(sorted({str(cost.commit) for cost in costs}))
     days = sorted({cost.date[:10] for cost in costs})
-    remark = f" {escape_markdown(record.remark)}" if record.remark else ""
+    otherwise = conditions.differences(record.conditions[0])
+    said = f"With {'; '.join(otherwise).rstrip('.')}." if otherwise else conditions.remark
+    remark = f" {escape_markdown(said)}" if said else ""
     return (
-        f"Measured on {escape_markdown(record.machine)} with {threads} thread(s), {days[0]} to {days[-1]}, commit "
+        f"{len(costs)} measured on {escape_markdown(record.machine)} with {threads} thread(s), {days[0]} to {days[-1]}, commit "
         f"{escape_markdown(commits)}: the median step after the first.{remark}"
     )

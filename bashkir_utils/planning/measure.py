@@ -162,8 +162,8 @@ def record(cases: Iterable[Case], path: Path, workspace: Workspace) -> list[Meas
     """Measure the cases that a JSON file does not hold yet, and write it after each, with machine and versions.
 
     Raises:
-        PlanError: nothing can be written there, which is tried first; the file was written on another machine; or a
-            measurement failed.
+        PlanError: nothing can be written there, which is tried first; the file holds something else, or was written on
+            another machine; or a measurement failed.
     """
     with disk_errors(path.name, PlanError):
         check_writable(path)
@@ -173,16 +173,24 @@ def record(cases: Iterable[Case], path: Path, workspace: Workspace) -> list[Meas
         "machine": provenance.machine(),
         "versions": provenance.versions(),
     }
-    before = read_json(path) if path.is_file() else about | {"measurements": []}
-    if before["machine"] != about["machine"]:
-        raise PlanError(f"{path.name} holds measurements of another machine: name another file")
-    known = {each.case: each for each in read_measurements(before)}
+    known = {each.case: each for each in (_measured_here(path, about["machine"]) if path.is_file() else [])}
     found: list[Measurement] = []
     for case in cases:
         found.append(known.get(case) or measure_case(case, workspace))
         print(describe(found[-1]), flush=True)
         with disk_errors(path.name, PlanError):
             write_json(path, about | {"measurements": [asdict(measurement) for measurement in found]})
+    return found
+
+
+def _measured_here(path: Path, machine: dict[str, Any]) -> list[Measurement]:
+    try:
+        before = read_json(path)
+        other, found = before["machine"] != machine, read_measurements(before)
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise PlanError(f"no measurements can be read from {path.name}: name another file") from error
+    if other:
+        raise PlanError(f"{path.name} holds measurements of another machine: name another file")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -35,7 +35,10 @@ class Step:
     precision: Precision
     block_length: int
     layout: Layout
+    """Of one process."""
     gpu: bool
+    shards: int = 1
+    """N, processes that each keep a part of weights, gradients and optimiser (FSDP)."""
 
     @property
     def tokens(self) -> int:
@@ -111,6 +114,34 @@ def weight_bytes(step: Step) -> float:
     whole_file = not step.gpu and shape.stored_bytes == step.stream_bytes
     exact = shape.parameters - (0 if whole_file else shape.linear_parameters)
     return packed + step.stream_bytes * exact + adapters
+
+
+def gathered_bytes(step: Step) -> float:
+    """Weights that a process has whole, equation (sharded): two blocks, one of them fetched early, embeddings, head."""
+    if step.shards == 1:
+        return 0.0
+    blocks = step.stream_bytes * step.shape.linear_parameters + 4 * step.adapters
+    return 2 * blocks / step.shape.layers + step.stream_bytes * _outside_blocks(step)
+
+
+def whole_gradient_bytes(step: Step) -> float:
+    """Gradients that a process has whole until each has its part of them, equation (sharded).
+
+    Those of two blocks and of embeddings and head; with accumulation all, which are sent after the last micro batch.
+    """
+    if step.shards == 1:
+        return 0.0
+    if step.layout.accumulation > 1:
+        return GRADIENT_BYTES * step.trained
+    full = step.method.kind == "full"
+    blocks = step.shape.linear_parameters if full else step.adapters
+    outside = _outside_blocks(step) if full else step.trained_rows
+    return GRADIENT_BYTES * (2 * blocks / step.shape.layers + outside)
+
+
+def _outside_blocks(step: Step) -> int:
+    """Numbers of the embeddings and of the head."""
+    return step.shape.embedding_parameters * (1 if step.shape.tied else 2)
 
 
 def copy_bytes(step: Step) -> float:
@@ -214,8 +245,10 @@ def _moments(step: Step) -> tuple[Memory, ...]:
     """End of the forward pass, the head's gradient, and the end of the backward pass; also the first block again."""
     copies, activations = copy_bytes(step), activation_bytes(step)
     head = step.shape.embedding_parameters if step.method.kind == "full" or step.method.embeddings == "all" else 0
-    held = GRADIENT_BYTES * step.trained if step.layout.accumulation > 1 else 0
-    gradients = GRADIENT_BYTES * step.trained + (4 * head if step.shape.tied else 0)
+    own, whole = GRADIENT_BYTES * step.trained / step.shards, whole_gradient_bytes(step)
+    # of spread weights the whole gradients are what is held between micro batches
+    held = (own if step.shards == 1 else whole) if step.layout.accumulation > 1 else 0
+    gradients = own + whole + (4 * head if step.shape.tied else 0)
     block = step.tokens * block_activation_bytes(step)
     # the head's gradient is made in the format of products, and cast to float32 once that of the logits is gone
     logits_gradient = step.compute_bytes * step.shape.vocabulary * step.tokens
@@ -240,7 +273,8 @@ def _left_copy_bytes(step: Step) -> float:
 
 
 def _memory(step: Step, gradients: float, copies: float, activations: float, logits: float) -> Memory:
-    weights, optimiser = weight_bytes(step), float(MOMENT_BYTES * step.trained)
+    weights = weight_bytes(step) / step.shards + gathered_bytes(step)
+    optimiser = MOMENT_BYTES * step.trained / step.shards
     in_use = weights + optimiser + gradients + copies + activations + logits
     return Memory(
         weights=weights,
@@ -255,7 +289,11 @@ def _memory(step: Step, gradients: float, copies: float, activations: float, log
 
 
 def scoring_memory(step: Step) -> Memory:
-    """Largest memory of scoring a batch without gradients, equation (scoring); ``step`` holds batch and window."""
+    """Largest memory of scoring a batch without gradients, equation (scoring); ``step`` holds batch and window.
+
+    One process scores, with all weights.
+    """
+    step = replace(step, shards=1)
     shape = step.shape
     # the loss is summed one window at a time, in float32, which bfloat16 logits are cast to
     tables = 1 if step.stream_bytes == 4 else 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import psutil
@@ -12,7 +12,7 @@ import psutil
 from ..adapt import bfloat16_hardware, precision_on
 from ..exceptions import MemoryLimitError, PlanError
 from ..study import Layout, RunSpec, Study, TrainingSpec
-from ..training import layout_line
+from ..training import device_batch, layout_line
 from ..workspace import Workspace
 from .costs import bytes_per_token, forward_flops, hours, training_bytes, training_flops, training_tokens
 from .memory import Memory, Step, scoring_memory, training_memory
@@ -25,6 +25,8 @@ BUSY_TOKENS = 1024
 """Smaller micro batches leave a processor or a GPU waiting, so recomputation is chosen before them."""
 GPU_TFLOPS, CPU_TFLOPS = 50.0, 0.3
 """Assumptions: operations sustained by one recent GPU in bfloat16, and by two cores; `--tflops` replaces them."""
+
+UNPINNED = "* without a revision in the profile: what the Hub has newest, which may change"
 
 
 _bytes_per_token = functools.cache(bytes_per_token)
@@ -42,11 +44,15 @@ class Machine:
     """Sustained 10¹² floating-point operations a second."""
     tokens_per_second: float | None = None
     """Measured training throughput; replaces the operations where it is given."""
+    shards: int = 1
+    """GPUs of that memory that one training spreads weights, gradients and optimiser over (FSDP)."""
 
     def __post_init__(self) -> None:
         for what, value in (("memory", self.memory_bytes), ("tflops", self.tflops), ("speed", self.tokens_per_second)):
             if value is not None and not 0 < value < float("inf"):
                 raise PlanError(f"{what} must be a number above 0, not {value:g}")
+        if self.shards > 1 and not self.gpu:
+            raise PlanError("weights are spread over GPUs: give the memory of one")
 
     @property
     def usable_bytes(self) -> float:
@@ -61,6 +67,8 @@ class CellPlan:
     model: str
     method: str
     enabled: bool
+    pinned: bool
+    """Whether the profile says which revision of the model is meant."""
     runs: int
     """Seeds."""
     parameters: int
@@ -80,13 +88,14 @@ def machine_for(
     gigabytes: float | None = None,
     tflops: float | None = None,
     tokens_per_second: float | None = None,
+    shards: int = 1,
 ) -> Machine:
     """A GPU with that memory, or a processor (with this machine's memory and number formats, unless it is given).
 
     A GPU is taken to multiply bfloat16. Figures that are not given are assumptions: ``GPU_TFLOPS``, ``CPU_TFLOPS``.
 
     Raises:
-        PlanError: both memories are given, or a figure is not above 0.
+        PlanError: both memories are given, a figure is not above 0, or weights are spread over what are no GPUs.
     """
     if gpu_gigabytes is not None and gigabytes is not None:
         raise PlanError("give the memory of a GPU or of a processor, not both")
@@ -95,7 +104,7 @@ def machine_for(
     memory = psutil.virtual_memory().total if given is None else given * GIGABYTE
     assumed = GPU_TFLOPS if gpu else CPU_TFLOPS
     bfloat16 = gpu or bfloat16_hardware()[0]
-    return Machine(memory, gpu, bfloat16, assumed if tflops is None else tflops, tokens_per_second)
+    return Machine(memory, gpu, bfloat16, assumed if tflops is None else tflops, tokens_per_second, shards)
 
 
 def layouts(effective_batch: int, block_length: int) -> list[Layout]:
@@ -112,9 +121,15 @@ def layouts(effective_batch: int, block_length: int) -> list[Layout]:
 
 
 def choose_layout(step: Step, machine: Machine) -> tuple[Layout, Memory, bool]:
-    """The first layout whose peak fits the machine, with the effective batch of ``step``; else the smallest one."""
+    """The first layout whose peak fits the machine, with the effective batch of ``step``; else the smallest one.
+
+    Where weights are spread over GPUs, the peak is that of one, with its part of the batch.
+
+    Raises:
+        RunError: the blocks of a step cannot be dealt out evenly to so many GPUs.
+    """
     ways = layouts(step.layout.effective_batch, step.block_length)
-    estimates = [(way, training_memory(_recut(step, way))) for way in ways]
+    estimates = [(way, training_memory(_recut(step, device_batch(way, step.shards)))) for way in ways]
     for way, memory in estimates:
         if memory.peak <= machine.usable_bytes:
             return way, memory, True
@@ -206,6 +221,7 @@ def _plan_cell(study: Study, shape: Shape, machine: Machine, text: _Text, cell: 
         model=cell.model.name,
         method=cell.method.name,
         enabled=cell.model.enabled,
+        pinned=cell.model.pinned,
         runs=1 if cell.training is None else len(study.seeds),
         parameters=shape.parameters,
         trained=step.trained,
@@ -231,6 +247,8 @@ def step_of(cell: RunSpec, study: Study, shape: Shape, machine: Machine) -> Step
         block_length=training.block_length if training else evaluation.window,
         layout=training.layout if training else Layout(evaluation.batch_size, 1, False),
         gpu=machine.gpu,
+        # 4-bit weights are not spread, and neither are those that are only scored
+        shards=1 if training is None or cell.method.kind == "qlora" else machine.shards,
     )
 
 
@@ -254,11 +272,14 @@ def _training_hours(step: Step, machine: Machine, tokens: float) -> float:
 
 
 def _recut(step: Step, layout: Layout) -> Step:
-    return Step(step.shape, step.method, step.precision, step.block_length, layout, step.gpu)
+    return replace(step, layout=layout)
 
 
 def plan_table(plans: Iterable[CellPlan]) -> pd.DataFrame:
-    """One row a cell, GB of 10⁹ bytes; hours of one run, missing where they are not known."""
+    """One row a cell, GB of 10⁹ bytes; hours of one run, missing where they are not known.
+
+    A ``*`` after the model's name says that the profile pins no revision of it.
+    """
     return pd.DataFrame([_row(plan) for plan in plans])
 
 
@@ -266,7 +287,7 @@ def _row(plan: CellPlan) -> dict[str, object]:
     memory = plan.memory
     cut = f"{plan.layout.micro_batch} x {plan.layout.accumulation}"
     return {
-        "model": plan.model if plan.enabled else f"{plan.model} (off)",
+        "model": f"{plan.model}{'' if plan.pinned else '*'}{'' if plan.enabled else ' (off)'}",
         "method": plan.method,
         "trained": plan.trained,
         "weights GB": (memory.weights + memory.copies) / GIGABYTE,
@@ -293,16 +314,19 @@ def describe_plan(study: Study, machine: Machine, plans: list[CellPlan]) -> str:
     table = plan_table(plans)
     shown = {"trained": "{:,.0f}".format, "tokens": _count}
     kind = "a GPU" if machine.gpu else "a processor"
+    spread = f" ({machine.shards} of them share a model, by formulas that nothing was measured for)"
     speed = f"{machine.tflops:g} TFLOP/s"
     if machine.tokens_per_second is not None:
         speed = f"{machine.tokens_per_second:g} tokens/s"
     fitting = [plan for plan in plans if plan.fits]
     known = [plan.hours * plan.runs for plan in fitting if plan.hours is not None]
+    loose = [] if all(plan.pinned for plan in plans) else [UNPINNED]
     return "\n".join(
         [
             f"profile {study.name} on {kind} with {machine.memory_bytes / GIGABYTE:.1f} GB, "
-            f"of which {SAFETY:.0%} may be used; {speed}",
+            f"of which {SAFETY:.0%} may be used; {speed}{spread if machine.shards > 1 else ''}",
             table.to_string(index=False, formatters=shown, float_format="{:.2f}".format, na_rep="?"),
+            *loose,
             f"{len(fitting)} of {len(plans)} cells fit; {sum(known):.1f} hours for the {len(known)} of known length",
         ]
     )

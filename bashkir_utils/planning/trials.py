@@ -11,14 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from .. import provenance
 from ..exceptions import PlanError
 from ..study import Layout, MethodSpec, RunSpec, Specification, Study
-from ..workspace import Workspace, read_json, write_json
+from ..workspace import Workspace, check_writable, disk_errors, read_json, write_json
 from .costs import training_flops
 from .measure import measure_run, trial_run, write_random_model
 from .memory import Step
@@ -42,6 +43,30 @@ class Cost(Specification):
     date: str
 
 
+class Conditions(Specification):
+    """What a row was made under, beside the machine."""
+
+    usable_bytes: float
+    """What a cell might fill, by the planner's rule."""
+    versions: dict[str, str]
+    glibc_tunables: str
+    remark: str = ""
+    """What a reader must know of how it was measured."""
+
+    def differences(self, other: Conditions) -> list[str]:
+        """What these have otherwise than ``other``: package and version, memory, settings, remark."""
+        packages = sorted(self.versions.keys() | other.versions.keys())
+        pairs = {package: (self.versions.get(package), other.versions.get(package)) for package in packages}
+        found = [f"{package} {own or 'absent'}" for package, (own, its) in pairs.items() if own != its]
+        if self.usable_bytes != other.usable_bytes:
+            found.append(f"{self.usable_bytes / GIGABYTE:.1f} GB usable")
+        if self.glibc_tunables != other.glibc_tunables:
+            found.append(f"GLIBC_TUNABLES {self.glibc_tunables or 'not set'}")
+        if self.remark != other.remark:
+            found.append(self.remark or "without the remark")
+        return found
+
+
 class CostRow(Specification):
     """One model and method: what the plan expects, and what was measured or why nothing was."""
 
@@ -60,6 +85,7 @@ class CostRow(Specification):
     measured: Cost | None = None
     reason: str = ""
     """Why nothing was measured."""
+    conditions: Conditions
 
     @property
     def layout(self) -> Layout:
@@ -81,13 +107,29 @@ class CostRecord(Specification):
     profile: str
     label: str = LABEL
     machine: str
-    usable_bytes: float
-    """What a cell might fill, by the planner's rule."""
-    versions: dict[str, str]
-    glibc_tunables: str
-    remark: str = ""
-    """What a reader must know of how it was measured."""
     rows: tuple[CostRow, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rows_have_conditions(cls, content: Any) -> Any:
+        """Files written before rows had conditions hold one set for all of them."""
+        if not isinstance(content, dict) or "versions" not in content:
+            return content
+        shared = {name: content[name] for name in Conditions.model_fields if name in content}
+        others = {name: value for name, value in content.items() if name not in shared}
+        return others | {"rows": [{"conditions": shared} | row for row in content.get("rows", ())]}
+
+    @property
+    def measured(self) -> tuple[CostRow, ...]:
+        """The rows with a measurement, in order."""
+        return tuple(row for row in self.rows if row.measured)
+
+    @property
+    def conditions(self) -> tuple[Conditions, ...]:
+        """Under which the measurements were made, the most frequent first; those that differ, once each."""
+        found = [row.conditions for row in self.measured]
+        once = [each for place, each in enumerate(found) if each not in found[:place]]
+        return tuple(sorted(once, key=found.count, reverse=True))
 
 
 @dataclass(frozen=True)
@@ -116,31 +158,43 @@ class Trials:
         return step if self.blocks is None else replace(step, layout=Layout(self.blocks, 1, False))
 
 
-def this_machine(gigabytes: float | None = None) -> Machine:
-    """The GPU that is here, or the processor, with all its memory or with ``gigabytes`` of it."""
+def this_machine(*, gpu_gigabytes: float | None = None, gigabytes: float | None = None) -> Machine:
+    """The GPU that is here, or else the processor, with all its memory or with as much of it as is given.
+
+    Raises:
+        PlanError: the memory that is given is that of the other kind of device.
+    """
     if not torch.cuda.is_available():
+        if gpu_gigabytes is not None:
+            raise PlanError("no GPU is here to measure on: give --memory, of the processor, or none")
         return machine_for(gigabytes=gigabytes)
-    return machine_for(gpu_gigabytes=gigabytes or torch.cuda.get_device_properties(0).total_memory / GIGABYTE)
+    if gigabytes is not None:
+        raise PlanError("cells are measured on the GPU that is here: give --gpu-memory, or none")
+    whole = torch.cuda.get_device_properties(0).total_memory / GIGABYTE
+    return machine_for(gpu_gigabytes=whole if gpu_gigabytes is None else gpu_gigabytes)
 
 
 def record_costs(trials: Trials, path: Path, *, remark: str = "") -> Iterator[CostRow]:
     """Train each cell for a few steps and give one row a cell, which the file at ``path`` keeps.
 
-    Cells that the file has measured in the same layout are not measured again, so an interrupted call can be repeated.
-    A cell that the plan says does not fit is not tried. Random weights of one model at a time are on disk.
+    Cells that the file has measured in the same layout are not measured again, so an interrupted call can be repeated;
+    their rows keep the conditions that they were measured under. A cell that the plan says does not fit is not tried. Random weights of one model at a time are on disk.
 
     Raises:
-        PlanError: the file holds another profile or machine.
+        PlanError: nothing can be written there, which is tried first; or the file holds another profile or machine.
     """
-    record = _begun(trials, path, remark)
+    with disk_errors(path.name, PlanError):
+        check_writable(path)
+    record, conditions = _begun(trials, path), _conditions(trials, remark)
     for model in trials.study.enabled_models:
         with tempfile.TemporaryDirectory() as folder:
             for cell in trials.cells(model.name):
-                expected, fits = _expected(trials, cell)
+                expected, fits = _expected(trials, cell, conditions)
                 row = _known(record, expected) or _measured(trials, cell, expected, Path(folder) / "model", fits=fits)
                 others = [each for each in record.rows if (each.model, each.method) != (row.model, row.method)]
                 record = record.model_copy(update={"rows": (*others, row)})
-                write_json(path, record.model_dump(mode="json"))
+                with disk_errors(path.name, PlanError):
+                    write_json(path, record.model_dump(mode="json"))
                 yield row
 
 
@@ -167,25 +221,28 @@ def describe_cost(row: CostRow) -> str:
     )
 
 
-def _begun(trials: Trials, path: Path, remark: str) -> CostRecord:
-    about = provenance.machine()
-    found = CostRecord(
-        profile=trials.study.name,
-        machine=", ".join(f"{about[key]}" for key in ("processor", "accelerator")),
+def _conditions(trials: Trials, remark: str) -> Conditions:
+    return Conditions(
         usable_bytes=trials.machine.usable_bytes,
         versions=provenance.versions(),
         glibc_tunables=os.environ.get("GLIBC_TUNABLES", ""),
         remark=remark,
     )
+
+
+def _begun(trials: Trials, path: Path) -> CostRecord:
+    about = provenance.machine()
+    machine = ", ".join(f"{about[key]}" for key in ("processor", "accelerator"))
+    found = CostRecord(profile=trials.study.name, machine=machine)
     if not path.is_file():
         return found
     before = read_costs(path)
     if (before.profile, before.machine) != (found.profile, found.machine):
         raise PlanError(f"{path.name} holds profile {before.profile} on {before.machine}: name another file")
-    return found.model_copy(update={"rows": before.rows, "remark": remark or before.remark})
+    return before
 
 
-def _expected(trials: Trials, cell: RunSpec) -> tuple[CostRow, bool]:
+def _expected(trials: Trials, cell: RunSpec, conditions: Conditions) -> tuple[CostRow, bool]:
     """The row of a cell before anything is measured, and whether the cell fits."""
     asked = trials.step(cell)
     layout, memory, fits = choose_layout(asked, trials.machine)
@@ -202,6 +259,7 @@ def _expected(trials: Trials, cell: RunSpec) -> tuple[CostRow, bool]:
         checkpointing=layout.checkpointing,
         estimated_bytes=memory.peak - (memory.process + memory.allocator if step.gpu else 0.0),
         flops_per_token=training_flops(step),
+        conditions=conditions,
     )
     usable = trials.machine.usable_bytes / GIGABYTE
     reason = f"needs {memory.peak / GIGABYTE:.1f} GB by the plan, and {usable:.1f} GB may be used"
@@ -213,7 +271,8 @@ def _known(record: CostRecord, expected: CostRow) -> CostRow | None:
     for row in record.rows:
         same = (row.model, row.method, row.block_length, row.layout)
         if row.measured and same == (expected.model, expected.method, expected.block_length, expected.layout):
-            return expected.model_copy(update={"measured": row.measured, "reason": ""})
+            found = {"measured": row.measured, "reason": "", "conditions": row.conditions}
+            return expected.model_copy(update=found)
     return None
 
 

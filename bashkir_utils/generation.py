@@ -211,7 +211,7 @@ def _inference(model: AnyModel, seed: int) -> Iterator[None]:
 
 @contextmanager
 def _no_settings_of_its_own(model: AnyModel) -> Iterator[None]:
-    """Without a checkpoint's generation settings (Qwen2.5's penalise repetition): they fill all that ours leave open."""
+    """Without a checkpoint's generation settings (Qwen2.5's penalise repetition): they fill what ours leave open."""
     own = [(module, module.generation_config) for module in model.modules() if "generation_config" in vars(module)]
     try:
         for module, _ in own:

@@ -200,6 +200,18 @@ def test_a_name_in_a_file_is_made_as_fit_as_one_that_is_typed(browser, kit, tmp_
     assert again.raters == (shown,)
 
 
+def test_a_name_that_is_cut_at_a_space_is_the_same_when_it_is_read_again(browser, kit, tmp_path):
+    with watched(browser) as found:
+        found.page.goto((kit / PAGE_FILE).as_uri())
+        found.page.locator("#rater").evaluate("(field, name) => { field.value = name; }", "ҡ" * 59 + " ә")
+        found.page.get_by_role("button", name="Start").click()
+        rate(found.page, "Bashkir", 5, 5)
+        path = download(found.page, tmp_path / "first.json")
+        written = json.loads(path.read_text(encoding="utf-8"))
+        (known,) = read_ratings(kit / KEY_FILE, [path]).raters
+    assert written["rater"] == known == "ҡ" * 59
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{", "null", '{"form": "other"}', '{"form": "bashkir-rating", "version": 1, "kit": "feed", "rater": "x"}'],

@@ -93,7 +93,7 @@
 
   /** A name as files and storage keep it, of what was typed or read. */
   function named(text) {
-    return text.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).toWellFormed();
+    return text.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).trim().toWellFormed();
   }
 
   function complain(message) {

@@ -327,6 +327,11 @@ def test_missing_swapped_and_huge_files_are_refused(folder, tmp_path):
         read_ratings(where / KEY_FILE, [tmp_path / "huge.json"])
 
 
+def test_what_has_no_end_is_not_read_to_it(folder):
+    with pytest.raises(RatingError, match=r"^zero: larger than"):
+        read_ratings(folder[1] / KEY_FILE, [Path("/dev/zero")])
+
+
 # --- means and agreement -----------------------------------------------------------------------------------------
 
 

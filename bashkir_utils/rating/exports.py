@@ -65,9 +65,11 @@ def read_checked(path: Path, shape: type[Checked]) -> Checked:
         RatingError: it is missing, too large, no JSON, or of another shape.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
             raise RatingError(f"{path.name}: larger than {LARGEST_FILE:,} bytes, so no file of this kit")
-        return shape.model_validate_json(path.read_bytes())
+        return shape.model_validate_json(content)
     except OSError as error:
         raise RatingError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:

@@ -34,7 +34,7 @@ def generate(
     """Continue each prompt as if it opened a document, in each of ``spec.decodings`` and for each of their samples.
 
     Temperature and nucleus sampling (Holtzman et al., 2020) are the only changes made to the model's distribution;
-    penalties that a checkpoint's own generation settings ask for are left out, so that models stay comparable.
+    all that a checkpoint's own generation settings ask for is left out, so that models stay comparable.
     Neither the tokenizer, the model's mode nor PyTorch's random state is changed. The same seed and batch size give the
     same text on the same machine.
 
@@ -47,14 +47,14 @@ def generate(
         ModelError: the model's context has no room for ``spec.max_new_tokens`` tokens.
         DivergenceError: the model's logits are not finite.
     """
-    stops, room = _stop_ids(tokenizer), _prompt_room(model, spec)
+    stops, room = _stop_ids(tokenizer), _prompt_room(model, spec.max_new_tokens)
     rows = []
     for decoding in spec.decodings:
         config = _generation_config(spec, decoding, stops)
         asked = [(prompt, sample) for prompt in prompts for sample in range(decoding.samples)]
         with _inference(model, spec.seed):
             for batch in track(_batches(asked, batch_size), f"generating, {decoding.name}", unit="batch"):
-                ids = [_prompt_ids(tokenizer, prompt)[-room:] for prompt, _ in batch]
+                ids = [_prompt_ids(tokenizer, prompt, room) for prompt, _ in batch]
                 for (prompt, sample), before, new in zip(batch, ids, _continue(model, ids, config), strict=True):
                     place = {"prompt": prompt, "decoding": decoding.name, "sample": sample}
                     rows.append(place | _described(tokenizer, before, new, stops))
@@ -88,9 +88,14 @@ def throughput_rounds(  # noqa: PLR0913
     Sizes take turns (A B A B …), since machines are busy at times. Before the first round each size continues one
     batch that is not timed: the first use of a shape pays for memory and for choosing how to multiply. Every
     continuation has exactly ``new_tokens`` tokens: the end of a document does not stop it.
+
+    Raises:
+        ModelError: the model's context has no room for ``new_tokens`` tokens.
+        DivergenceError: the model's logits are not finite.
     """
-    config = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0)
-    ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
+    room = _prompt_room(model, new_tokens)
+    config = _exact_length(tokenizer, new_tokens)
+    ids = [_prompt_ids(tokenizer, prompt, room) for prompt in prompts]
     speeds: dict[int, list[float]] = {size: [] for size in batch_sizes}
     with _inference(model, 0):
         for size in batch_sizes:
@@ -124,9 +129,15 @@ class Written:
 
 
 def write(model: AnyModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], new_tokens: int) -> Written:
-    """Continue all prompts as one batch, greedily, by exactly ``new_tokens`` tokens each, and take the time of it."""
-    config = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, min_new_tokens=new_tokens, pad_token_id=0)
-    ids = [_prompt_ids(tokenizer, prompt) for prompt in prompts]
+    """Continue all prompts as one batch, greedily, by exactly ``new_tokens`` tokens each, and take the time of it.
+
+    Raises:
+        ModelError: the model's context has no room for ``new_tokens`` tokens.
+        DivergenceError: the model's logits are not finite.
+    """
+    room = _prompt_room(model, new_tokens)
+    config = _exact_length(tokenizer, new_tokens)
+    ids = [_prompt_ids(tokenizer, prompt, room) for prompt in prompts]
     with _inference(model, 0):
         begun = time.perf_counter()
         written = _continue(model, ids, config)
@@ -143,36 +154,41 @@ def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def _generation_config(spec: GenerationSpec, decoding: Decoding, stops: list[int]) -> GenerationConfig:
-    """Settings that leave no gap for a checkpoint's own defaults (Qwen2.5's, for one, penalise repetition)."""
     sampled = decoding.temperature > 0
     sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0} if sampled else {}
     return GenerationConfig(
-        do_sample=sampled,
-        max_new_tokens=spec.max_new_tokens,
-        eos_token_id=stops,
-        pad_token_id=stops[0],
-        use_cache=True,
-        num_beams=1,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        **sampling,
+        do_sample=sampled, max_new_tokens=spec.max_new_tokens, eos_token_id=stops, pad_token_id=stops[0], **sampling
     )
 
 
-def _prompt_room(model: AnyModel, spec: GenerationSpec) -> int:
+def _exact_length(tokenizer: PreTrainedTokenizerBase, new_tokens: int) -> GenerationConfig:
+    """Greedy, and no end of a document before ``new_tokens`` tokens."""
+    stops = _stop_ids(tokenizer)
+    return GenerationConfig(
+        do_sample=False,
+        max_new_tokens=new_tokens,
+        min_new_tokens=new_tokens,
+        eos_token_id=stops,
+        pad_token_id=stops[0],
+    )
+
+
+def _prompt_room(model: AnyModel, new_tokens: int) -> int:
     """Tokens of the prompt that fit beside the continuation; a longer prompt loses its beginning."""
     context = getattr(model.config, "max_position_embeddings", None)
     if context is None:
         return 2**31
-    if context <= spec.max_new_tokens:
+    if context <= new_tokens:
         raise ModelError(
-            f"max_new_tokens {spec.max_new_tokens} leaves no room in the model's context of {context} tokens: lower it"
+            f"{new_tokens} new tokens leave no room for a prompt in the model's context of {context} tokens: "
+            "ask for fewer"
         )
-    return context - spec.max_new_tokens
+    return context - new_tokens
 
 
-def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    return [*boundaries(tokenizer).before, *encode(tokenizer, prompt)]
+def _prompt_ids(tokenizer: PreTrainedTokenizerBase, prompt: str, room: int) -> list[int]:
+    """The last ``room`` ids of a document that begins with the prompt."""
+    return [*boundaries(tokenizer).before, *encode(tokenizer, prompt)][-room:]
 
 
 def _batches(asked: list[tuple[str, int]], size: int) -> list[list[tuple[str, int]]]:
@@ -185,12 +201,25 @@ def _inference(model: AnyModel, seed: int) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.random.fork_rng(), torch.inference_mode():
+        with _no_settings_of_its_own(model), torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             yield
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def _no_settings_of_its_own(model: AnyModel) -> Iterator[None]:
+    """Without a checkpoint's generation settings (Qwen2.5's penalise repetition): they fill what ours leave open."""
+    own = [(module, module.generation_config) for module in model.modules() if "generation_config" in vars(module)]
+    try:
+        for module, _ in own:
+            module.generation_config = GenerationConfig()
+        yield
+    finally:
+        for module, settings in own:
+            module.generation_config = settings
 
 
 class _Finite(LogitsProcessor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import time
 import warnings
@@ -64,18 +65,36 @@ def track(items: Iterable[T], description: str, *, total: int | None = None, uni
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Hold back the bars and deprecation warnings of transformers and peft, which would clutter every page."""
-    from transformers.utils import logging
+    """Hold back the bars and needless warnings of transformers and peft, which would clutter every page."""
+    from transformers.utils import logging as bars
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _no_padding_suspected():
             warnings.filterwarnings("ignore", message=".*_checkpointing.* is deprecated")
             yield
     finally:
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _no_padding_suspected() -> Iterator[None]:
+    """Hold back GPT-2's warning of unmasked padding: blocks of training have none, but boundaries of the same id."""
+    logger, quiet = logging.getLogger("transformers.modeling_utils"), _Unpadded()
+    logger.addFilter(quiet)
+    try:
+        yield
+    finally:
+        logger.removeFilter(quiet)
+
+
+class _Unpadded(logging.Filter):
+    """Lets all pass but that warning; one of its own for each use, as uses may lie inside each other."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "since your input_ids may be padded" not in record.getMessage()
 
 
 def _terminal() -> bool:

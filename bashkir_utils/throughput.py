@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import pandas as pd
 import torch
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from . import provenance
 from .exceptions import RunError
@@ -25,6 +25,29 @@ BATCH_SIZES = (1, 4, 16)
 PROMPT_COUNT, NEW_TOKENS, ROUNDS = 16, 32, 5
 
 
+Speed = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Machine(BaseModel):
+    """What a page says of the machine; the rest of ``provenance.machine`` is kept as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    processor: str
+    accelerator: str
+
+
+class Provenance(BaseModel):
+    """What a page says of where a record comes from; the rest of ``provenance.collect`` is kept as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}T")
+    """ISO 8601."""
+    commit: str | None
+    machine: Machine
+
+
 class Throughput(Specification):
     """How fast one model continues prompts on one machine, by how many it is given at once."""
 
@@ -38,13 +61,21 @@ class Throughput(Specification):
     new_tokens: int
     """Of each continuation; all have as many."""
     batch_sizes: tuple[int, ...] = Field(min_length=1)
-    tokens_per_second: tuple[tuple[float, ...], ...] = Field(min_length=1)
+    tokens_per_second: tuple[tuple[Speed, ...], ...] = Field(min_length=1)
     """Of each round, in the order of ``batch_sizes``; before the first, every size ran once and was not timed."""
-    ratio_of_medians: tuple[float, ...]
+    ratio_of_medians: tuple[Speed, ...]
     """Median over rounds over that of the first batch size."""
     remark: str = ""
-    provenance: dict[str, Any]
+    provenance: Provenance
     """Date, commit, machine and versions (``provenance.collect``)."""
+
+    @model_validator(mode="after")
+    def _each_size_has_its_numbers(self) -> Throughput:
+        if len(set(self.batch_sizes)) < len(self.batch_sizes):
+            raise ValueError("a batch size comes twice")
+        if {len(row) for row in (*self.tokens_per_second, self.ratio_of_medians)} != {len(self.batch_sizes)}:
+            raise ValueError("a row has more or fewer numbers than there are batch sizes")
+        return self
 
     @property
     def rounds(self) -> pd.DataFrame:
@@ -84,7 +115,7 @@ def measure(  # noqa: PLR0913
         tokens_per_second=tuple(tuple(row) for row in found.to_numpy().tolist()),
         ratio_of_medians=tuple(speed_table(found)["speedup"]),
         remark=remark,
-        provenance=provenance.collect(),
+        provenance=Provenance.model_validate(provenance.collect()),
     )
 
 
@@ -121,11 +152,12 @@ def throughput_html(found: Throughput | None) -> str:
     shown = speed_table(rounds).rename(columns={"tokens_per_second": "tokens a second (median)"})
     shown.insert(1, "slowest round", rounds.min())
     shown.insert(2, "fastest round", rounds.max())
-    machine = found.provenance["machine"]
-    where = machine["accelerator"] if found.device == "cuda" else f"{machine['processor']}, {found.threads} threads"
+    about = found.provenance
+    machine = about.machine
+    where = machine.accelerator if found.device == "cuda" else f"{machine.processor}, {found.threads} threads"
     parts = (
         f"Recorded: {found.model} ({found.source}), {found.prompts} prompts, {found.new_tokens} tokens each, {where}",
-        f"{len(rounds)} rounds, {found.provenance['date'][:10]}, commit {found.provenance['commit']}",
+        f"{len(rounds)} rounds, {about.date[:10]}, commit {about.commit}",
     )
     named = [text for text in (found.label, found.remark) if text]
     return html_table(shown, ", ".join((*parts, *named)))

@@ -205,6 +205,10 @@ BAD = {
         lambda t: ["plan", "-p", profile(t, models=[{"name": "m", "source": "hub:a/b"}])],
         "the shape of a/b is not known here",
     ),
+    "timed texts that no context holds": (
+        lambda t: ["throughput", "-p", profile(t), "--new-tokens", "600"],
+        "600 new tokens leave no room for a prompt in the model's context of 512 tokens: ask for fewer",
+    ),
     "nothing to record": (lambda t: ["record", "-p", profile(t)], "start with `bashkir run`"),
 }
 

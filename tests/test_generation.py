@@ -4,12 +4,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from transformers import GenerationConfig, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast, WatermarkingConfig
 
 from bashkir_utils import generation
 from bashkir_utils.adapt import adapt
 from bashkir_utils.exceptions import DivergenceError, ModelError
-from bashkir_utils.generation import COLUMNS, count_broken, generate, throughput
+from bashkir_utils.generation import COLUMNS, count_broken, generate, throughput, write
 from bashkir_utils.models import byte_tokenizer, load_model, load_tokenizer
 from bashkir_utils.packing import boundaries, encode
 from bashkir_utils.study import Decoding, GenerationSpec, MethodSpec, ModelSpec
@@ -154,13 +154,59 @@ def test_modes_come_back_after_an_error(workspace):
     assert model.training
 
 
-def test_a_checkpoints_own_penalties_are_ignored(workspace):
+def bias(amount):
+    return [[[token], amount] for token in range(100)]
+
+
+OF_A_CHECKPOINT = {
+    "repetition_penalty": 50.0, "no_repeat_ngram_size": 1, "encoder_repetition_penalty": 0.01,
+    "encoder_no_repeat_ngram_size": 1, "suppress_tokens": list(range(150)), "begin_suppress_tokens": list(range(150)),
+    "bad_words_ids": [[token] for token in range(150)], "sequence_bias": bias(9.0), "guidance_scale": 9.0,
+    "forced_eos_token_id": 7, "exponential_decay_length_penalty": (0, 99.0),
+    "watermarking_config": WatermarkingConfig(bias=50.0), "max_time": 0.0,
+    "max_length": 3, "min_length": 900, "min_new_tokens": 9, "stop_strings": ["а"],
+    "num_return_sequences": 2, "return_dict_in_generate": True, "num_beams": 4, "prompt_lookup_num_tokens": 3,
+    "token_healing": True, "do_sample": True, "temperature": 9.0, "top_k": 1, "top_p": 0.01, "min_p": 0.99,
+    "top_h": 0.01, "typical_p": 0.01, "epsilon_cutoff": 0.9, "eta_cutoff": 0.9,
+}  # fmt: skip
+"""Generation settings that a file beside somebody's weights may hold, each large enough to be seen."""
+
+
+@pytest.mark.parametrize("setting", OF_A_CHECKPOINT)
+def test_a_checkpoints_own_settings_change_nothing(setting, workspace):
     model, tokenizer = loaded("llama", workspace)
+    both = GenerationSpec(max_new_tokens=10, decodings=[*SAMPLED.decodings, *GREEDY.decodings])
+    plain = generate(model, tokenizer, PROMPTS, both)
+    model.generation_config = own = GenerationConfig()
+    setattr(own, setting, OF_A_CHECKPOINT[setting])
+    pd.testing.assert_frame_equal(plain, generate(model, tokenizer, PROMPTS, both))
+    assert model.generation_config is own
+
+
+def test_settings_of_a_model_under_an_adapter_change_nothing_and_come_back(workspace):
+    model, tokenizer = loaded("llama", workspace, "lora")
     plain = generate(model, tokenizer, PROMPTS, GREEDY)
-    model.generation_config = GenerationConfig(
-        repetition_penalty=50.0, no_repeat_ngram_size=1, do_sample=True, temperature=9.0, top_k=3
-    )
+    own = model.get_base_model().generation_config = GenerationConfig(suppress_tokens=list(range(150)))
     pd.testing.assert_frame_equal(plain, generate(model, tokenizer, PROMPTS, GREEDY))
+    assert model.get_base_model().generation_config is own
+    assert model.generation_config is own
+
+
+def test_while_a_model_writes_it_has_no_settings_at_all(workspace, monkeypatch):
+    model, tokenizer = loaded("gpt2", workspace)
+    model.generation_config = own = GenerationConfig(max_time=9.0)
+    draw, seen = model.generate, []
+
+    def follow(**asked):
+        seen.append(model.generation_config.to_dict())
+        return draw(**asked)
+
+    model.generate = follow
+    generate(model, tokenizer, PROMPTS, GREEDY)
+    throughput(model, tokenizer, PROMPTS, 2, (3,), rounds=1)
+    write(model, tokenizer, PROMPTS, 2)
+    assert seen == [GenerationConfig().to_dict()] * 4
+    assert model.generation_config is own
 
 
 class _Scripted(torch.nn.Module):
@@ -242,8 +288,47 @@ def test_a_prompt_longer_than_the_context_loses_its_beginning(workspace):
 
 def test_no_room_for_the_continuation_is_one_clear_error(workspace):
     model, tokenizer = loaded("gpt2", workspace)
-    with pytest.raises(ModelError, match="512 tokens: lower it"):
-        generate(model, tokenizer, ["ҡ"], GenerationSpec(max_new_tokens=512))
+    message = "512 new tokens leave no room for a prompt in the model's context of 512 tokens: ask for fewer"
+    for ask in (
+        lambda: generate(model, tokenizer, ["ҡ"], GenerationSpec(max_new_tokens=512)),
+        lambda: throughput(model, tokenizer, ["ҡ"], 512, (1,)),
+        lambda: write(model, tokenizer, ["ҡ"], 512),
+    ):
+        with pytest.raises(ModelError, match=message):
+            ask()
+
+
+def test_timed_prompts_lose_their_beginning_where_the_context_is_too_short(workspace, monkeypatch):
+    model, tokenizer = loaded("gpt2", workspace)
+    lengths, whole = [], generation._continue
+
+    def follow(model, batch, config):
+        lengths.append([len(ids) for ids in batch])
+        return whole(model, batch, config)
+
+    monkeypatch.setattr(generation, "_continue", follow)
+    throughput(model, tokenizer, ["ҡ" * 300, "б"], 4, (2,), rounds=1)
+    write(model, tokenizer, ["ҡ" * 300, "б"], 4)
+    assert lengths == [[508, 3]] * 3
+
+
+def test_the_end_of_a_document_stops_no_timed_text(workspace):
+    model, tokenizer = loaded("gpt2", workspace)
+    stop = tokenizer.eos_token_id
+    ended = generate(model, tokenizer, PROMPTS, GREEDY)
+    model.lm_head.weight.data[:] = 0
+    whole = model.forward
+
+    def ending(**asked):
+        output = whole(**asked)
+        output.logits[..., stop] += 1
+        return output
+
+    model.forward = ending
+    assert generate(model, tokenizer, PROMPTS, GREEDY)["ended"].all()
+    assert not ended["ended"].all()
+    assert write(model, tokenizer, PROMPTS, 7).tokens == 21
+    assert write(model, tokenizer, PROMPTS, 7).characters > 0, "the next best token stands where the end would"
 
 
 def test_a_tokenizer_that_strips_the_first_space_keeps_it_between_prompt_and_continuation():

@@ -1,4 +1,7 @@
+import logging
 import warnings
+
+import pytest
 
 from bashkir_utils import progress
 from bashkir_utils.progress import Progress, quiet_libraries, track
@@ -43,3 +46,26 @@ def test_libraries_are_quiet_inside_and_as_before_outside():
         warnings.warn("`x_checkpointing` is deprecated and will go", FutureWarning, stacklevel=1)
     assert logging.is_progress_bar_enabled() == before
     assert caught == []
+
+
+def test_padding_is_not_suspected_inside_and_as_before_outside(caplog):
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=9, n_embd=4, n_layer=1, n_head=1, pad_token_id=8, eos_token_id=8))
+    ids = torch.tensor([[8, 1, 2]])
+
+    def said():
+        logging.Logger.warning_once.cache_clear()
+        caplog.clear()
+        model(input_ids=ids)
+        return "input_ids may be padded" in caplog.text
+
+    assert said()
+    with quiet_libraries():
+        with quiet_libraries():
+            assert not said()
+        assert not said()
+    with pytest.raises(KeyError), quiet_libraries():
+        raise KeyError
+    assert said()

@@ -222,6 +222,8 @@ BAD = {
     "more keys": ({"model": "lora"}, "model: Extra inputs are not permitted"),
     "no ratings": ({"ratings": []}, "ratings"),
     "nameless": ({"rater": ""}, "rater"),
+    "a name of spaces": ({"rater": " \u00a0\n\ufeff "}, "rater: String should have at least 1 character"),
+    "a name that is a number": ({"rater": 7}, "rater: Input should be a valid string"),
     "endless name": ({"rater": "ҡ" * 100_000}, "rater"),
     "not a list": ({"ratings": {"a": 1}}, "ratings"),
 }
@@ -283,6 +285,36 @@ def test_a_text_or_a_rater_twice_is_refused(folder, tmp_path):
         read_ratings(where / KEY_FILE, pair)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("A\nfull  9.99 (9.99 to 9.99)", "A full 9.99 (9.99 to 9.99)"),
+        ("\u2028\ufeff Әлиә\u00a0\u3000Б.\r\n", "Әлиә Б."),
+        ("И\u0306", "Й"),
+        ("ҡ" * 30 + " " * 50 + "ҡ" * 29, "ҡ" * 30 + " " + "ҡ" * 29),
+    ],
+)
+def test_a_raters_name_is_read_as_the_page_keeps_it(folder, tmp_path, given, kept):
+    kit, where = folder
+    found = read_ratings(where / KEY_FILE, [saved(tmp_path / "a.json", export_of(kit, given))])
+    assert found.raters == (kept,)
+    assert f"1 raters: {kept}\n" in report_text(found)
+
+
+def test_one_name_written_in_two_ways_is_one_rater(folder, tmp_path):
+    kit, where = folder
+    names = {"a.json": "Гөлнара Й.", "b.json": "гөлнара\t\n И\u0306."}
+    paths = [saved(tmp_path / file, export_of(kit, name)) for file, name in names.items()]
+    with pytest.raises(RatingError, match=r"b\.json: rater гөлнара Й\. is in a\.json too"):
+        read_ratings(where / KEY_FILE, paths)
+
+
+def test_a_key_gives_the_report_no_line(folder, tmp_path):
+    kit, _ = folder
+    simulated = join(kit.key.model_copy(update={"corpus": "texts\nfull 9.99"}), simulated_exports(kit.key))
+    assert "texts ↵ full 9.99" in report_text(simulated)
+
+
 def test_missing_swapped_and_huge_files_are_refused(folder, tmp_path):
     kit, where = folder
     export = saved(tmp_path / "a.json", export_of(kit))
@@ -293,6 +325,11 @@ def test_missing_swapped_and_huge_files_are_refused(folder, tmp_path):
         stream.truncate(30_000_000)
     with pytest.raises(RatingError, match="larger than"):
         read_ratings(where / KEY_FILE, [tmp_path / "huge.json"])
+
+
+def test_what_has_no_end_is_not_read_to_it(folder):
+    with pytest.raises(RatingError, match=r"^zero: larger than"):
+        read_ratings(folder[1] / KEY_FILE, [Path("/dev/zero")])
 
 
 # --- means and agreement -----------------------------------------------------------------------------------------

@@ -200,6 +200,18 @@ def test_a_name_in_a_file_is_made_as_fit_as_one_that_is_typed(browser, kit, tmp_
     assert again.raters == (shown,)
 
 
+def test_a_name_that_is_cut_at_a_space_is_the_same_when_it_is_read_again(browser, kit, tmp_path):
+    with watched(browser) as found:
+        found.page.goto((kit / PAGE_FILE).as_uri())
+        found.page.locator("#rater").evaluate("(field, name) => { field.value = name; }", "ҡ" * 59 + " ә")
+        found.page.get_by_role("button", name="Start").click()
+        rate(found.page, "Bashkir", 5, 5)
+        path = download(found.page, tmp_path / "first.json")
+        written = json.loads(path.read_text(encoding="utf-8"))
+        (known,) = read_ratings(kit / KEY_FILE, [path]).raters
+    assert written["rater"] == known == "ҡ" * 59
+
+
 @pytest.mark.parametrize(
     "content",
     ["", "{", "null", '{"form": "other"}', '{"form": "bashkir-rating", "version": 1, "kit": "feed", "rater": "x"}'],
@@ -221,6 +233,58 @@ def test_damaged_storage_does_no_harm(seen):
         page.evaluate("([key, value]) => localStorage.setItem(key, value)", [key, value])
         page.reload()
         assert "0 of 4" in page.get_by_role("status").inner_text()
+    seen.assert_quiet()
+
+
+def test_an_answer_in_a_second_window_is_shown_in_the_first_and_not_lost(seen, kit, tmp_path):
+    page = seen.page
+    start(page, "x")
+    other = page.context.new_page()
+    other.goto((kit / PAGE_FILE).as_uri())
+    rate(other, "Bashkir", 5, 4)
+    other.get_by_label("Comment").fill("Яҡшы")
+    expect(page.get_by_label("Comment")).to_have_value("Яҡшы")
+    page.get_by_role("group", name="How well is it written").get_by_label("2").check()
+    (rating,) = json.loads(download(page, tmp_path / "x.json").read_text(encoding="utf-8"))["ratings"]
+    assert {name: rating[name] for name in ("language", "fluency", "adequacy", "comment")} == {
+        "language": "bashkir", "fluency": 2, "adequacy": 4, "comment": "Яҡшы",
+    }  # fmt: skip
+    seen.assert_quiet()
+
+
+def test_answers_are_not_lost_when_the_browser_keeps_them_again(seen, kit, tmp_path):
+    page = seen.page
+    start(page, "x")
+    page.evaluate(
+        """() => {
+          const keep = Storage.prototype.setItem;
+          Storage.prototype.setItem = function () { Storage.prototype.setItem = keep; throw new DOMException("full"); };
+        }"""
+    )
+    page.get_by_role("group", name="In which language").get_by_label("Bashkir").check()
+    expect(page.get_by_role("alert")).to_contain_text("does not keep your answers")
+    rate(page, "mixed", 5, 4)
+    assert "1 of 4" in page.get_by_role("status").inner_text()
+    assert read_ratings(kit / KEY_FILE, [download(page, tmp_path / "x.json")]).table["language"].tolist() == ["mixed"]
+    seen.assert_quiet()
+
+
+@pytest.mark.parametrize(
+    ("rated", "kept"),
+    [("May 4 2026 10:00 UTC", True), ("2026-05-04T10:00:00+05:00", True), ("+012026-01-01T00:00:00Z", False)],
+)
+def test_a_time_in_a_file_is_made_one_that_can_be_read_back(seen, kit, tmp_path, rated, kept):
+    page = seen.page
+    start(page, "x")
+    rate(page, "Bashkir", 5, 5)
+    content = json.loads(download(page, tmp_path / "first.json").read_text(encoding="utf-8"))
+    content["ratings"][0]["rated"], content["rater"] = rated, "y"
+    odd = tmp_path / "odd.json"
+    odd.write_text(json.dumps(content), encoding="utf-8")
+    page.get_by_label("Go on from ratings").set_input_files(odd)
+    expect(page.get_by_role("status")).to_contain_text(f"Rated by y: {int(kept)} of 4")
+    if kept:
+        assert len(read_ratings(kit / KEY_FILE, [download(page, tmp_path / "again.json")]).table) == 1
     seen.assert_quiet()
 
 

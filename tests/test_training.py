@@ -1,3 +1,4 @@
+import logging
 import math
 import mmap
 import time
@@ -12,7 +13,7 @@ from bashkir_utils.adapt import adapt, choose_precision, load_base
 from bashkir_utils.exceptions import DivergenceError, RunError
 from bashkir_utils.models import load_tokenizer
 from bashkir_utils.packing import pack
-from bashkir_utils.study import Layout, RunSpec, TrainingSpec
+from bashkir_utils.study import Layout, ModelSpec, RunSpec, TrainingSpec
 from bashkir_utils.training import (
     CURVE_COLUMNS,
     PeakMemory,
@@ -42,10 +43,11 @@ def make(shared_workspace, tiny, budget, text_corpus):
         spec: TrainingSpec = budget,
         learning_rate: float | None = None,
         layout: Layout | None = None,
+        of: ModelSpec = tiny,
     ):
         way = METHODS[method]
         way = way.model_copy(update={"learning_rate": learning_rate or way.learning_rate})
-        asked = RunSpec(model=tiny, method=way, seed=5, training=spec, corpus="x")
+        asked = RunSpec(model=of, method=way, seed=5, training=spec, corpus="x")
         data = TrainingData(
             pack(
                 tokenizer,
@@ -57,7 +59,7 @@ def make(shared_workspace, tiny, budget, text_corpus):
         )
         precision = choose_precision("fp32", way)
         set_seed(asked.seed)
-        model = adapt(load_base(tiny, way, precision, shared_workspace), way)
+        model = adapt(load_base(of, way, precision, shared_workspace), way)
         return train(model, data, asked, precision, folder, layout), model
 
     return run
@@ -77,6 +79,14 @@ def test_training_lowers_loss_and_counts_what_it_saw(method, make, tmp_path, bud
     assert result.curve["seconds"].is_monotonic_increasing
     assert 0 < result.train_seconds <= result.wall_seconds
     assert result.peak_rss_bytes >= result.rss_before_bytes > 0
+
+
+def test_gpt2_warns_of_no_padding_where_blocks_are_full(make, tmp_path, caplog, capsys):
+    """The first block of the validation split begins with the boundary, whose id is that of the padding."""
+    logging.Logger.warning_once.cache_clear()
+    make("full", tmp_path, of=ModelSpec(name="tiny-gpt2", source="random:gpt2"))
+    written = capsys.readouterr()
+    assert "padded" not in caplog.text + written.out + written.err
 
 
 LAYOUTS = [Layout(4, 1, True), Layout(2, 2, False), Layout(1, 4, True)]

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from bashkir_utils.exceptions import RunError, TryError
 from bashkir_utils.runs import Run, bare_run, find_run, is_stored, obtain
 from bashkir_utils.study import Study, load_study
 from bashkir_utils.trying import HOST, LARGEST_BODY, LONGEST_PROMPT, Asked, Bench, PageServer, choose_runs, open_bench
-from bashkir_utils.trying.beside import _part
+from bashkir_utils.trying.beside import Side, _part
 from bashkir_utils.workspace import Workspace
 
 PROMPT = "Башҡорт теле"
@@ -63,8 +64,8 @@ def bench(made) -> Bench:
 
 
 @contextmanager
-def serving(bench):
-    with PageServer(0) as server:
+def serving(bench, port=0):
+    with PageServer(port) as server:
         thread = Thread(target=server.serve, args=(bench,))
         thread.start()
         try:
@@ -315,6 +316,29 @@ def test_prompts_that_come_together_get_the_answers_that_each_would_get_alone(se
     assert [found[i] for i in range(4)] == alone
 
 
+def test_who_goes_away_leaves_no_traceback_and_a_model_that_fails_leaves_one(server, monkeypatch, capfd):
+    head = f"POST /continue HTTP/1.0\r\nHost: {HOST}:{server.server_port}\r\nOrigin: http://{HOST}:{server.server_port}\r\n"
+    for begun in ("", "GET / HT", f"{head}Content-Length: 100\r\n\r\n{{"):
+        with socket.create_connection((HOST, server.server_port)) as connection:
+            connection.sendall(begun.encode())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+    assert sent(server)[0] == 200
+    assert capfd.readouterr().err == ""
+    with monkeypatch.context() as broken:
+        broken.setattr(Side, "answer", lambda *_: (_ for _ in ()).throw(RuntimeError("no such kernel")))
+        with pytest.raises(http.client.RemoteDisconnected):
+            sent(server)
+    assert "RuntimeError: no such kernel" in capfd.readouterr().err
+    assert sent(server)[0] == 200
+
+
+def test_the_port_of_http_is_not_part_of_the_name(server, monkeypatch):
+    given = {"Host": HOST, "Origin": f"http://{HOST}"}
+    assert sent(server, headers=given)[0] == 403
+    monkeypatch.setattr("bashkir_utils.trying.server.HTTP_PORT", server.server_port)
+    assert sent(server, headers=given)[0] == 200
+
+
 def test_it_listens_on_this_machine_alone(server):
     mine = [
         each.laddr.ip
@@ -348,6 +372,28 @@ def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
     out, err = process.communicate()
     assert (process.returncode, out) == (0, "bashkir: the page is closed\n")
     assert "Traceback" not in err
+
+
+def test_an_interrupt_while_a_model_writes_ends_in_one_line_too(made):
+    environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    name = process.stdout.readline().split("/")[2]
+    body = asked(prompt="б" * LONGEST_PROMPT, new_tokens=256, decoding="nucleus").model_dump_json().encode()
+    given = {"Host": name, "Origin": f"http://{name}", "Content-Type": "application/json"}
+    waiting = [http.client.HTTPConnection(name) for _ in range(3)]
+    for each in waiting:
+        each.request("POST", "/continue", body, given)
+    connection = http.client.HTTPConnection(name)
+    connection.request("GET", "/settings")
+    connection.getresponse().read()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, "bashkir: the page is closed\n", "")
+    for each in waiting:
+        each.close()
 
 
 BAD_COMMANDS = {
@@ -480,7 +526,7 @@ def test_a_hundred_thousand_characters_are_refused_and_change_nothing(seen):
 def test_a_name_of_a_run_and_what_a_model_writes_stay_text(bench, browser, monkeypatch):
     from dataclasses import replace
 
-    from bashkir_utils.trying.beside import Answer, Part, Side, Word
+    from bashkir_utils.trying.beside import Answer, Part, Word
 
     part = Part((Word(" ", HOSTILE, 40.0, 4),), 2.0)
     monkeypatch.setattr(Side, "answer", lambda *_: Answer(part, part, 1, True, 3))
@@ -495,6 +541,21 @@ def test_a_name_of_a_run_and_what_a_model_writes_stay_text(bench, browser, monke
         assert (measured["hacked"], measured["foreign"]) == (None, 0)
         assert "3 places are no valid UTF-8" in found.page.locator("#columns").inner_text()
         assert found.page.locator("h2").first.text_content() == HOSTILE
+        found.assert_quiet()
+
+
+def test_a_tab_older_than_its_server_says_whose_answers_it_shows(bench, browser):
+    from dataclasses import replace
+
+    others = tuple(replace(side, name=f"another {place}", notes=("later",)) for place, side in enumerate(bench.sides))
+    with watched(browser) as found:
+        with serving(bench) as server:
+            found.page.goto(server.url)
+            expect(found.page.get_by_role("button", name="Continue")).to_be_enabled()
+        with serving(Bench(others, bench.how), server.server_port):
+            ask(found.page, PROMPT, New_tokens="4")
+            wait_until_done(found.page)
+        assert found.page.locator("h2").all_inner_texts() == ["another 0", "another 1"]
         found.assert_quiet()
 
 

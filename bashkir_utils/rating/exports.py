@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from ..exceptions import RatingError
 from ..markup import visible_text
@@ -22,6 +24,16 @@ LONGEST_NAME = 60
 LARGEST_FILE = 20_000_000
 """Bytes of a file that is read at all."""
 Checked = TypeVar("Checked", bound=Specification)
+# what \s is in JavaScript, which is not what it is in Python
+_SPACES = re.compile(r"[\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+
+
+def _named(name: Any) -> Any:
+    """A rater's name as the page keeps it: composed (NFC), on one line, with single spaces and none around it."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", name)).strip(" ") if isinstance(name, str) else name
+
+
+Rater = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), BeforeValidator(_named)]
 
 
 class Rating(Specification):
@@ -41,7 +53,7 @@ class Export(Specification):
     form: Literal["bashkir-rating"]
     version: Literal[1]
     kit: str
-    rater: str = Field(min_length=1, max_length=LONGEST_NAME)
+    rater: Rater
     exported: AwareDatetime
     ratings: tuple[Rating, ...] = Field(min_length=1)
 
@@ -53,9 +65,11 @@ def read_checked(path: Path, shape: type[Checked]) -> Checked:
         RatingError: it is missing, too large, no JSON, or of another shape.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
             raise RatingError(f"{path.name}: larger than {LARGEST_FILE:,} bytes, so no file of this kit")
-        return shape.model_validate_json(path.read_bytes())
+        return shape.model_validate_json(content)
     except OSError as error:
         raise RatingError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:

@@ -43,10 +43,16 @@
 
   const onScale = (value) => Number.isInteger(value) && value >= 1 && value <= 5;
 
+  /** A time as every reader takes it, of what a browser takes for one; null where it is none, or of no year of ours. */
+  function instant(text) {
+    const time = new Date(String(text));
+    return Number.isNaN(time.getTime()) || !/^\d{4}-/.test(time.toISOString()) ? null : time.toISOString();
+  }
+
   /** A rating with only what is in order; null where nothing is. */
   function checked(rating) {
     if (rating === null || typeof rating !== "object") return null;
-    const kept = { rated: Number.isNaN(Date.parse(rating.rated)) ? null : String(rating.rated), comment: "" };
+    const kept = { rated: instant(rating.rated), comment: "" };
     if (kit.languages.includes(rating.language)) kept.language = rating.language;
     for (const name of ["fluency", "adequacy"]) if (onScale(rating[name])) kept[name] = rating[name];
     if (typeof rating.comment === "string") kept.comment = rating.comment.slice(0, kit.longest_comment).toWellFormed();
@@ -66,6 +72,7 @@
   function store(key, value) {
     try {
       localStorage.setItem(key, JSON.stringify(value));
+      memory.delete(key);
     } catch {
       complain("This browser does not keep your answers: download them before you close the page.");
       memory.set(key, value);
@@ -93,7 +100,7 @@
 
   /** A name as files and storage keep it, of what was typed or read. */
   function named(text) {
-    return text.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).toWellFormed();
+    return text.normalize("NFC").replace(/\s+/gu, " ").trim().slice(0, kit.longest_name).trim().toWellFormed();
   }
 
   function complain(message) {
@@ -109,13 +116,18 @@
     element("continuation").textContent = item.continuation || " (nothing · бер нәмә лә юҡ)";
     element("continuation").classList.toggle("empty", item.continuation === "");
     element("text").scrollTop = 0;
-    const rating = ratings().get(id) ?? {};
+    fill();
+    element("previous").disabled = place === 0;
+  }
+
+  /** The answers that are kept for the text on show. */
+  function fill() {
+    const rating = ratings().get(order[place]) ?? {};
     answers.reset();
     for (const name of ["language", "fluency", "adequacy"]) {
       if (rating[name]) answers.elements[name].value = String(rating[name]);
     }
     answers.elements.comment.value = rating.comment ?? "";
-    element("previous").disabled = place === 0;
     count();
   }
 
@@ -220,6 +232,11 @@
       complain(`This file cannot be opened here: ${error.message}.`);
     }
     event.target.value = "";
+  });
+
+  // another window of the same rater: what was answered there must not be overwritten by what is shown here
+  window.addEventListener("storage", (event) => {
+    if (rater !== "" && order.length > 0 && event.key === `${SPACE}:${rater}`) fill();
   });
 
   const last = stored(SPACE);

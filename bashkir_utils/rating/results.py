@@ -55,7 +55,7 @@ def read_ratings(key: Path, exports: Sequence[Path]) -> Ratings:
     found = [read_export(path, known.kit, names) for path in exports]
     seen: dict[str, Path] = {}
     for path, export in zip(exports, found, strict=True):
-        same = export.rater.strip().casefold()
+        same = export.rater.casefold()
         if same in seen:
             raise RatingError(
                 f"{path.name}: rater {visible_text(export.rater, 60)} is in {seen[same].name} too; give the later file"
@@ -193,7 +193,9 @@ def report_text(ratings: Ratings, confidence: float = 0.95) -> str:
     key = ratings.key
     return "\n".join(
         [
-            f"kit {key.kit}, study {key.study}, decoding {key.decoding}, {key.corpus}",
+            ", ".join(
+                map(visible_text, (f"kit {key.kit}", f"study {key.study}", f"decoding {key.decoding}", key.corpus))
+            ),
             f"{len(ratings.raters)} raters: {', '.join(ratings.raters)}",
             means.to_string(),
             f"Krippendorff's alpha, {confidence:.0%} interval over texts",

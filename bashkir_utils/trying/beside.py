@@ -189,6 +189,19 @@ class Bench:
         with self.lock:
             return first.answer(asked, self.how), second.answer(asked, self.how)
 
+    def close(self) -> None:
+        """Stop what is being written at its next token, and answer nothing any more.
+
+        A thread that is still inside the model when Python ends would take the whole process down with an abort.
+        """
+        for side in self.sides:
+            side.model.get_input_embeddings().register_forward_pre_hook(_stop)
+        self.lock.acquire()
+
+
+def _stop(*_: object) -> None:
+    raise TryError("the page is closed")
+
 
 def choose_runs(run: str, other: str | None, workspace: Workspace) -> tuple[Run, Run]:
     """Two finished runs by the beginnings of their names; without the second, the first's model as it came.

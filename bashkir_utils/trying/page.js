@@ -73,8 +73,8 @@
     );
   }
 
-  function show(answers) {
-    element("columns").replaceChildren(...answers.map((answer, place) => column(settings.models[place], answer)));
+  function show(found) {
+    element("columns").replaceChildren(...found.answers.map((answer, place) => column(found.models[place], answer)));
     element("result").hidden = false;
   }
 
@@ -117,7 +117,7 @@
     element("status").textContent = "Both models are writing …";
     try {
       const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked()) };
-      show((await fetched("/continue", request)).answers);
+      show(await fetched("/continue", request));
       element("status").textContent = "Done.";
     } catch (error) {
       element("status").textContent = "";

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import webbrowser
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -29,6 +30,7 @@ from ..exceptions import BashkirError, TryError
 from .beside import LARGEST_SEED, LONGEST_PROMPT, MOST_NEW_TOKENS, Asked, Bench
 
 HOST = "127.0.0.1"
+HTTP_PORT = 80
 NAMES = (HOST, "localhost")
 """What a browser on this machine may call it."""
 LARGEST_BODY = 65_536
@@ -84,10 +86,20 @@ class PageServer(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{HOST}:{self.server_port}/"
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What the ``Host`` of a request to this page may be; browsers leave the port of HTTP out."""
+        return (*(f"{name}:{self.server_port}" for name in NAMES), *(NAMES if self.server_port == HTTP_PORT else ()))
+
     def serve(self, bench: Bench) -> None:
         """Answer until :meth:`shutdown` or an interrupt."""
         self.RequestHandlerClass = partial(_Handler, bench)
         self.serve_forever()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of what went wrong, unless whoever asked is gone."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve(server: PageServer, bench: Bench, *, browser: bool) -> None:
@@ -96,7 +108,10 @@ def serve(server: PageServer, bench: Bench, *, browser: bool) -> None:
     if browser:
         # a browser of the terminal only comes back when it is left
         Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
-    server.serve(bench)
+    try:
+        server.serve(bench)
+    finally:
+        bench.close()
 
 
 class _Refused(Exception):  # noqa: N818 - not an error of this program
@@ -133,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_origin()
             asked = self._asked()
             answers = [asdict(answer) for answer in self.bench.answer(asked)]
-            self._send(HTTPStatus.OK, _json({"answers": answers}), JSON)
+            self._send(HTTPStatus.OK, _json({"models": _models(self.bench), "answers": answers}), JSON)
         except _Refused as refused:
             self._refuse(refused)
         except BashkirError as error:
@@ -149,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: what was asked for comes from outside, and a terminal is not the place for it."""
 
     def _check_host(self) -> None:
-        if self.headers.get("Host") not in {f"{name}:{self.server.server_port}" for name in NAMES}:
+        if self.headers.get("Host") not in self.server.hosts:
             raise _Refused(HTTPStatus.FORBIDDEN, "this page is served to this machine alone")
 
     def _check_origin(self) -> None:
@@ -205,11 +220,16 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True, allow_nan=False).encode()
 
 
+def _models(bench: Bench) -> list[dict[str, Any]]:
+    """Whose answers they are; said with each, since a tab may be older than the server that now has its port."""
+    return [{"name": side.name, "notes": side.notes} for side in bench.sides]
+
+
 def _settings(bench: Bench) -> dict[str, Any]:
     """What the page needs to know before anything is asked."""
     how = bench.how
     return {
-        "models": [{"name": side.name, "notes": side.notes} for side in bench.sides],
+        "models": _models(bench),
         "decodings": list(how.decodings),
         "language": how.language or "",
         "new_tokens": how.new_tokens,

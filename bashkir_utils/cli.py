@@ -473,7 +473,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one argument an option
         planning.record(planning.CASES, Path(measure), Workspace.find())
         return
     if write_expected:
-        if (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6 or everything or shards > 1:
+        if (
+            (gpu_memory, memory, tflops, tokens_per_second, corpus_megabytes, model) != (None,) * 6
+            or everything
+            or shards > 1
+        ):
             raise PlanError("--write-expected takes its machines and models from the profile: leave the others out")
         print(f"expected memory and hours written to {planning.write_expected(profile, Workspace.find())}")
         return

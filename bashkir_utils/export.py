@@ -193,20 +193,24 @@ def evaluation_spec(run: Run) -> EvaluationSpec:
 def _check(run: Run, folder: Path) -> None:
     if run.spec.training is None:
         raise RunError(f"run {run.run_id} trained nothing; export the base model itself")
-    with disk_errors(f"the export {visible_text(folder.name, SHOWN_NAME)}", RunError):
+    with disk_errors(_named(folder), RunError):
         taken = folder.exists() or folder.is_symlink()
     if taken:
         raise RunError(f"{folder} exists; give a folder that does not")
+
+
+def _named(folder: Path) -> str:
+    return f"the export {visible_text(folder.name, SHOWN_NAME)}"
 
 
 @contextlib.contextmanager
 def _written_whole(folder: Path) -> Iterator[Path]:
     """A folder that appears under its name when all of it is there; one line for what goes wrong on the disk."""
     try:
-        with disk_errors(f"the export {visible_text(folder.name, SHOWN_NAME)}", RunError), atomic_directory(folder) as temporary:
+        with disk_errors(_named(folder), RunError), atomic_directory(folder) as temporary:
             yield temporary
     except SafetensorError as error:
-        raise RunError(f"cannot write the export {folder.name}: {' '.join(str(error).split())[:120]}") from error
+        raise RunError(f"cannot write {_named(folder)}: {' '.join(str(error).split())[:120]}") from error
 
 
 def _precision(run: Run) -> Precision:

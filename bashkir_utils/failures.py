@@ -45,7 +45,7 @@ class Failure(Specification):
     """Whether it was tried; else it was held not to fit, by the memory that one sweep was given."""
 
     def holds_here(self) -> bool:
-        """Whether the run would fail here too: it was tried to its end, and another machine's memory was not the reason."""
+        """Whether the run would fail here too: it was tried, and neither killed nor too large for another machine."""
         if self.reason == Reason.KILLED:
             return False
         return self.started and (self.reason != Reason.OUT_OF_MEMORY or self.machine == provenance.machine())

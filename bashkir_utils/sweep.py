@@ -377,7 +377,7 @@ def _work(order_json: str) -> str:
 
 
 def _outcome(ray: ModuleType, task: Any, run_id: str, workspace: Workspace, earlier: Failure | None) -> Outcome:
-    """A task's result; what the worker could not write down itself is recorded here, over what was there ``earlier``."""
+    """A task's result; what the worker could not write down itself is recorded here, over an ``earlier`` failure."""
     reason = Reason.OTHER
     try:
         outcome = Outcome.model_validate_json(ray.get(task))

@@ -157,6 +157,9 @@ def test_costs_that_are_no_costs_are_one_line(tmp_path):
     (tmp_path / "costs.json").write_text('{"rows": 3}')
     with pytest.raises(PlanError, match=r"no costs can be read from costs\.json"):
         planning.read_costs(tmp_path / "costs.json")
+    (tmp_path / "costs.json").write_text('{"versions": {}, "rows": [3]}')
+    with pytest.raises(PlanError, match=r"no costs can be read from costs\.json"):
+        planning.read_costs(tmp_path / "costs.json")
     with pytest.raises(PlanError, match="take two at least"):
         Trials(load_study("smoke"), planning.machine_for(gigabytes=2), None, steps=1)
 

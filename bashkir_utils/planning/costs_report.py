@@ -74,6 +74,6 @@ def _how(record: CostRecord, conditions: Conditions) -> str:
     said = f"With {'; '.join(otherwise).rstrip('.')}." if otherwise else conditions.remark
     remark = f" {escape_markdown(said)}" if said else ""
     return (
-        f"{len(costs)} measured on {escape_markdown(record.machine)} with {threads} thread(s), {days[0]} to {days[-1]}, commit "
-        f"{escape_markdown(commits)}: the median step after the first.{remark}"
+        f"{len(costs)} measured on {escape_markdown(record.machine)} with {threads} thread(s), "
+        f"{days[0]} to {days[-1]}, commit {escape_markdown(commits)}: the median step after the first.{remark}"
     )

@@ -183,7 +183,7 @@ def record(cases: Iterable[Case], path: Path, workspace: Workspace) -> list[Meas
     return found
 
 
-def _measured_here(path: Path, machine: dict[str, Any]) -> list[Measurement]:
+def _measured_here(path: Path, machine: object) -> list[Measurement]:
     try:
         before = read_json(path)
         other, found = before["machine"] != machine, read_measurements(before)

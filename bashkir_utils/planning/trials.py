@@ -178,7 +178,8 @@ def record_costs(trials: Trials, path: Path, *, remark: str = "") -> Iterator[Co
     """Train each cell for a few steps and give one row a cell, which the file at ``path`` keeps.
 
     Cells that the file has measured in the same layout are not measured again, so an interrupted call can be repeated;
-    their rows keep the conditions that they were measured under. A cell that the plan says does not fit is not tried. Random weights of one model at a time are on disk.
+    their rows keep the conditions that they were measured under. A cell that the plan says does not fit is not tried.
+    Random weights of one model at a time are on disk.
 
     Raises:
         PlanError: nothing can be written there, which is tried first; or the file holds another profile or machine.
@@ -206,7 +207,7 @@ def read_costs(path: Path) -> CostRecord:
     """
     try:
         return CostRecord.model_validate(read_json(path))
-    except (OSError, ValueError, ValidationError) as error:
+    except (OSError, ValueError, TypeError, ValidationError) as error:
         raise PlanError(f"no costs can be read from {path.name}: measure them with `bashkir plan --costs`") from error
 
 

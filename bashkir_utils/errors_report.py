@@ -13,20 +13,21 @@ from . import errors
 from .comparisons import arms, differences_from
 from .corpus import Corpus
 from .corpus.attestation import word_counts
-from .errors import switching
+from .errors import SHARE_COLUMNS, switching
 from .errors.agreement import Want, choice_row, choice_table, choices, correlations
 from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
+from .errors.people import PEOPLE
 from .errors.summary import ORDERS
-from .errors.wellformed import Vocabulary, judge_words, shares_by_continuation
+from .errors.wellformed import KIND_COLUMNS, Vocabulary, judge_words, shares_by_continuation
 from .markup import escape_html
 from .pairs_report import OVERALL
-from .report import StudyReport, diverged
+from .report import MEASURE_NAMES, StudyReport, diverged
 
 SEARCHED_CHARACTERS = 2_000_000
 """Of training text that are searched for copies unless the caller says otherwise: some seconds."""
 COPIED = ("longest_words", "longest_characters", "copied_words", "copied_characters")
-OF_BASHKIR = ("wrong_suffix", "invented_stem", "non_bashkir_letters")
+OF_BASHKIR = ("wrong_suffix", *KIND_COLUMNS.values(), "invented_stem", "mixed_vowels", "non_bashkir_letters")
 """Measures that only the letters and the rules of Bashkir give; text in another language goes without them."""
 IN_LANGUAGE = Want("text in the target language", "in_language", True)
 WANTS = (
@@ -53,6 +54,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "bits_per_byte": "bits per byte",
         "pairs": "minimal pairs right",
         "in_language": "share in the target language",
+        **{column: MEASURE_NAMES[column] for column in SHARE_COLUMNS.values()},
         "switched": "share that leaves the language",
         "well_formed": "well-formed words",
         "wrong_suffix": "wrong suffixes",
@@ -70,6 +72,10 @@ NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Columns of :func:`run_table` in words."""
+SUFFIX_NAMES: Mapping[str, str] = MappingProxyType(
+    {column: kind for kind, column in KIND_COLUMNS.items()} | {"mixed_vowels": "front and back vowels in one word"}
+)
+"""Columns of :func:`suffix_table` in words."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +104,57 @@ def measured(report: StudyReport, continuations: pd.DataFrame, held_against: Evi
         held_against: of the same corpus.
 
     Returns:
-        the rows of ``continuations`` with run_id and way; the columns of ``errors.measure``; in_language (share of
-        words) and words, switched, at and into of ``errors.follow``, or, where the calibrated identifier has no class
-        for the language, in_language by sentence alone, and nothing of these for None; those of
-        ``wellformed.shares_by_continuation``; and longest_words, longest_characters, copied_words and copied_characters
-        of ``errors.memorisation``. ``OF_BASHKIR`` are left out where the vocabulary is of another language. A text
-        without words has NaN in whatever says how good its words are.
+        the columns of :func:`measure_texts`, and run_id and way.
     """
+    return _of_runs(report, measure_texts(continuations, held_against))
+
+
+def _of_runs(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     run_ids = {label: run_id for run_id, label in report.labels.items()}
-    table = errors.measure(continuations.reset_index(drop=True))
-    table = table.assign(
+    return table.assign(
         run_id=table["model"].map(run_ids), way=[report.arms[run_ids[label]] for label in table["model"]]
     )
-    table = _with_language(table, held_against.language)
+
+
+def measured_beside_people(
+    report: StudyReport, continuations: pd.DataFrame, passages: pd.DataFrame, held_against: Evidence
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table of :func:`measured`, and people's text measured in the same way, for rows that stand side by side.
+
+    Args:
+        report: of the runs that wrote the continuations.
+        continuations: as of :func:`measured`.
+        passages: of ``errors.people.passages``.
+        held_against: of the same corpus.
+
+    Returns:
+        the continuations; and the passages with the same measures, way ``errors.people.PEOPLE`` and numbers for
+        prompts (theirs are text of the corpus). Nothing is known of how people's text ends, since it was cut.
+    """
+    together = measure_texts(pd.concat([continuations, passages], ignore_index=True), held_against)
+    written = together.iloc[: len(continuations)].astype(continuations.dtypes)
+    people = together.iloc[len(continuations) :].drop(columns="ended").reset_index(drop=True)
+    numbered = [f"{PEOPLE} {place}" for place in range(1, len(people) + 1)]
+    return _of_runs(report, written), people.assign(way=PEOPLE, prompt=numbered)
+
+
+def measure_texts(texts: pd.DataFrame, held_against: Evidence) -> pd.DataFrame:
+    """Every text with its measures, whoever wrote it.
+
+    Args:
+        texts: columns model, prompt, decoding, continuation and ended.
+        held_against: what they are measured by.
+
+    Returns:
+        the rows of ``texts``; the columns of ``errors.measure``; in_language (share of words), the shares of the other
+        languages and of what is undecided (``errors.SHARE_COLUMNS``) and words, switched, at and into of
+        ``errors.follow``, or, where the calibrated identifier has no class for the language, in_language by sentence
+        alone, and nothing of these for None; those of ``wellformed.shares_by_continuation``; and longest_words,
+        longest_characters, copied_words and copied_characters of ``errors.memorisation``. ``OF_BASHKIR`` are left out
+        where the vocabulary is of another language. A text without words has NaN in whatever says how good its words
+        are.
+    """
+    table = _with_language(errors.measure(texts.reset_index(drop=True)), held_against.language)
     words = judge_words(table, held_against.vocabulary)
     copied = memorised(table, held_against.index)[list(COPIED)]
     found = table.join(shares_by_continuation(words, len(table))).join(copied)
@@ -126,6 +170,7 @@ def _with_language(table: pd.DataFrame, language: str | None) -> pd.DataFrame:
     words = followed["words"].where(followed["words"] > 0)
     return table.assign(
         in_language=followed[language] / words,
+        **{column: followed[name] / words for name, column in SHARE_COLUMNS.items() if name != language},
         switched=followed["switched"].astype(float).where(words.notna()),
         words=followed["words"],
         at=followed["at"],
@@ -151,29 +196,71 @@ def run_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     return found.astype(float).join(kept)
 
 
-def way_table(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+def way_table(report: StudyReport, table: pd.DataFrame, people: pd.DataFrame | None = None) -> pd.DataFrame:
     """Means of the measures by way of adaptation, over all its runs, prompts and samples, in the report's order.
 
-    ``table`` is that of :func:`measured`, of one decoding. Columns: runs, then the measures in words (``NAMES``).
+    ``table`` is that of :func:`measured`, of one decoding; ``people``, whose row is the last, of
+    :func:`measured_beside_people`. Columns: runs (missing for people), then the measures in words (``NAMES``).
     """
-    names = [name for name in NAMES if name in table]
-    groups = table.groupby("way", sort=False)
-    found = groups["run_id"].nunique().rename("runs").to_frame().join(groups[names].mean().rename(columns=dict(NAMES)))
-    return found.reindex([way for way in dict.fromkeys(report.arms.values()) if way in found.index])
+    return _means_by_way(report, table, people, NAMES)
 
 
-def switched_by_word(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
+def suffix_table(report: StudyReport, table: pd.DataFrame, people: pd.DataFrame | None = None) -> pd.DataFrame:
+    """As :func:`way_table`: wrong suffixes by kind and breaks of vowel harmony, as shares of words in Bashkir letters.
+
+    Empty where they were not measured.
+    """
+    if not set(SUFFIX_NAMES) & set(table):
+        return pd.DataFrame()
+    return _means_by_way(report, table, people, SUFFIX_NAMES)
+
+
+def _means_by_way(
+    report: StudyReport, table: pd.DataFrame, people: pd.DataFrame | None, in_words: Mapping[str, str]
+) -> pd.DataFrame:
+    everything = _beside(table, people)
+    names = [name for name in in_words if name in table]
+    means = everything[names].astype(float).groupby(everything["way"], sort=False).mean().rename(columns=dict(in_words))
+    runs = table.groupby("way", sort=False)["run_id"].nunique().rename("runs")
+    return means.join(runs)[["runs", *means.columns]].reindex(_ways(report, everything))
+
+
+def _beside(table: pd.DataFrame, people: pd.DataFrame | None) -> pd.DataFrame:
+    return table if people is None or people.empty else pd.concat([table, people], ignore_index=True)
+
+
+def _ways(report: StudyReport, table: pd.DataFrame) -> list[str]:
+    """Ways that have rows, in the report's order; people come last."""
+    present = set(table["way"])
+    return [way for way in (*dict.fromkeys(report.arms.values()), PEOPLE) if way in present]
+
+
+def destination_table(report: StudyReport, table: pd.DataFrame, people: pd.DataFrame | None = None) -> pd.DataFrame:
+    """``switching.destinations`` by way of adaptation: how many texts left the language, where, and into which.
+
+    Empty where nothing was followed. ``table`` and ``people`` as in :func:`way_table`.
+    """
+    if "into" not in table:
+        return pd.DataFrame()
+    followed = _followed(_beside(table, people))
+    found = switching.destinations(followed)
+    return found.reindex(_ways(report, followed)).rename_axis("way")
+
+
+def _followed(everything: pd.DataFrame) -> pd.DataFrame:
+    """Texts with words, in the columns of ``switching.follow``; a way stands for a model."""
+    known = everything[everything["words"] > 0]
+    return known.assign(model=known["way"], unit=known["prompt"], switched=known["switched"].astype(bool))
+
+
+def switched_by_word(report: StudyReport, table: pd.DataFrame, people: pd.DataFrame | None = None) -> pd.DataFrame:
     """``switching.switched_by_word`` by way of adaptation, all its runs together; empty where nothing was followed.
 
-    ``table`` is that of :func:`measured`, of one decoding.
+    ``table`` and ``people`` as in :func:`way_table`.
     """
     if "switched" not in table:
         return pd.DataFrame()
-    followed = table[table["words"] > 0]
-    return switching.switched_by_word(
-        followed.assign(model=followed["way"], unit=followed["prompt"], switched=followed["switched"].astype(bool)),
-        report.confidence,
-    )
+    return switching.switched_by_word(_followed(_beside(table, people)), report.confidence)
 
 
 def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -39,6 +39,12 @@ MEASURE_NAMES = MappingProxyType(
     {
         "continuations": "continuations",
         "in_language": "share in the target language",
+        "share_undecided": "share undecided",
+        "share_ba": "share in Bashkir",
+        "share_tt": "share in Tatar",
+        "share_ru": "share in Russian",
+        "share_en": "share in English",
+        "share_other": "share in another language",
         "rep_4": "repeated 4-grams (rep-4)",
         "distinct_2": "distinct-2",
         "loop_share": "share in loops",

@@ -6,8 +6,9 @@ import pytest
 from made_results import made
 
 from bashkir_utils import comparisons, errors_report, report
-from bashkir_utils.errors import distinct, share_in, summarise_continuations
+from bashkir_utils.errors import SHARE_COLUMNS, distinct, share_in, summarise_continuations, switching
 from bashkir_utils.errors.memorisation import index_documents
+from bashkir_utils.errors.people import PEOPLE
 from bashkir_utils.errors.wellformed import Vocabulary
 from bashkir_utils.pairs_report import OVERALL
 from bashkir_utils.plots import agreement as plots
@@ -66,6 +67,57 @@ def test_every_continuation_knows_its_run_and_its_way(live, continuations, held_
     assert table.loc[english, "longest_characters"].max() < 5
     assert table.loc[table["way"] == "full", "rep_4"].min() > 0.5 > table.loc[table["way"] != "full", "rep_4"].max()
     assert "in_language" not in errors_report.measured(live, continuations, replace(held_against, language=None))
+
+
+def test_what_is_undecided_is_not_taken_for_another_language(live, continuations, held_against, monkeypatch):
+    silent = live.labels[live.rows[-1].run_id]
+    table = errors_report.measured(
+        live, continuations.assign(continuation=continuations["continuation"].mask(continuations["model"] == silent, "12")),
+        held_against,
+    )  # fmt: skip
+    shares = [name for name in SHARE_COLUMNS.values() if name != "share_ba"]
+    assert "share_ba" not in table, "it is in_language"
+    known = table[table["words"] > 0]
+    assert (known["in_language"] + known[shares].sum(axis=1)).tolist() == pytest.approx([1.0] * len(known))
+    assert known.loc[known["way"] == "full", "share_en"].min() > 0.9
+    assert table.loc[table["model"] == silent, shares].isna().all(axis=None)
+    # words that the identifier cannot tell are in a column of their own, and in no language
+    monkeypatch.setattr(switching, "languages_of_words", lambda texts: [["undecided"] * 8] * len(texts))
+    unsure = errors_report.measured(live, continuations, held_against)
+    assert set(unsure["share_undecided"]) == {1.0}
+    assert unsure[["in_language", "switched", *shares[1:]]].max().max() == 0
+    shown = errors_report.way_table(live, unsure)
+    assert shown[errors_report.NAMES["share_undecided"]].tolist() == [1.0] * 4
+    assert errors_report.NAMES["share_undecided"] in report.summary_html(live, summarise_continuations(unsure))
+
+
+def test_people_stand_beside_the_ways_and_their_text_is_not_kept(live, continuations, held_against):
+    passages = pd.DataFrame({"model": PEOPLE, "prompt": ["secret "], "continuation": [BASHKIR * 2], "ended": False})
+    table, people = errors_report.measured_beside_people(live, continuations, passages, held_against)
+    pd.testing.assert_frame_equal(table, errors_report.measured(live, continuations, held_against), check_like=True)
+    assert people["prompt"].tolist() == ["test documents 1"]
+    for shown in (errors_report.way_table(live, table, people), errors_report.destination_table(live, table, people)):
+        assert shown.index.tolist() == ["zero shot", "full", "lora r8", "qlora r8", PEOPLE]
+    ways = errors_report.way_table(live, table, people)
+    assert np.isnan(ways.loc[PEOPLE, "runs"]), "no run wrote it"
+    assert np.isnan(ways.loc[PEOPLE, errors_report.NAMES["ended"]]), "it was cut"
+    assert ways.loc[PEOPLE, errors_report.NAMES["well_formed"]] == 1
+    into = errors_report.destination_table(live, table, people)
+    assert into.loc["full", ["continuations", "switched", "into_en"]].tolist() == [16, 1, 16]
+    assert into.loc[PEOPLE, ["continuations", "switched", "into_en"]].tolist() == [1, 0, 0]
+    assert PEOPLE in set(errors_report.switched_by_word(live, table, people)["model"])
+    assert errors_report.destination_table(live, table.drop(columns="into")).empty
+
+
+def test_kinds_of_wrong_suffixes_by_way(live, continuations, held_against):
+    whole = continuations["model"].str.startswith("full")
+    wrong = continuations["continuation"].mask(whole, "Ул китаптәр урмандар китаптәр яҙа.")
+    table = errors_report.measured(live, continuations.assign(continuation=wrong), held_against)
+    shown = errors_report.suffix_table(live, table)
+    assert shown.loc["full", "front or back vowels"] == pytest.approx(2 / 5)
+    assert shown.loc["full", errors_report.SUFFIX_NAMES["mixed_vowels"]] == pytest.approx(2 / 5)
+    assert shown.loc["lora r8"].drop("runs").max() == 0
+    assert errors_report.suffix_table(live, table.drop(columns=list(errors_report.SUFFIX_NAMES))).empty
 
 
 def test_runs_with_their_losses_pairs_and_measures(live, continuations, held_against):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 import pandas as pd
 
+from .identifier import CLASSES, UNDECIDED
 from .letters import non_bashkir_letter_share
 from .repetition import distinct, longest_loop, repeated_ngrams
 
 ORDERS = (1, 2, 3, 4)
 """Lengths n of the n-grams of rep-n and distinct-n."""
+SHARE_COLUMNS: Mapping[str, str] = MappingProxyType({name: f"share_{name}" for name in (UNDECIDED, *CLASSES)})
+"""Columns for the shares of a text's words by language; the target has none: its share is ``in_language``."""
 MEASURES = (
     "in_language",
+    *SHARE_COLUMNS.values(),
     "rep_4",
     "distinct_2",
     "loop_share",

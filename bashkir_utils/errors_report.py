@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,7 +14,7 @@ from .comparisons import arms, differences_from
 from .corpus import Corpus
 from .corpus.attestation import word_counts
 from .errors import SHARE_COLUMNS, switching
-from .errors.agreement import Want, choice_row, choice_table, choices, correlations
+from .errors.agreement import Want, against, choice_row, choice_table, choices, corrected, correlations
 from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
 from .errors.people import PEOPLE
@@ -72,6 +72,25 @@ NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Columns of :func:`run_table` in words."""
+COMPARED = (
+    "bits_per_byte",
+    "pairs",
+    "in_language",
+    "switched",
+    "well_formed",
+    "wrong_suffix",
+    "invented_stem",
+    "longest_words",
+    "copied_characters",
+    "rep_4",
+    "distinct_2",
+    "loop_share",
+    "ended",
+    "non_bashkir_letters",
+    "broken_characters",
+    "new_tokens",
+)
+"""Columns of :func:`run_table` that are correlated: one of each kind, since every further test costs the others."""
 SUFFIX_NAMES: Mapping[str, str] = MappingProxyType(
     {column: kind for kind, column in KIND_COLUMNS.items()} | {"mixed_vowels": "front and back vowels in one word"}
 )
@@ -264,15 +283,35 @@ def switched_by_word(report: StudyReport, table: pd.DataFrame, people: pd.DataFr
 
 
 def agreement(report: StudyReport, table: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Rank correlation of ``reference`` (a column of :func:`run_table`) with every other one, over trained runs.
+    """The table of :func:`agreements` where a page has one reference."""
+    return agreements(report, table, (reference,))[NAMES[reference]]
 
-    The models as they came are left out: that training changes everything is known, and would be all that is seen. So
-    are runs that diverged: that they are bad by every measure is known too.
+
+def agreements(report: StudyReport, table: pd.DataFrame, references: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Rank correlation of each of ``references`` with every other column of ``COMPARED``, over ways of adaptation.
+
+    A way is the mean of its seeds. The models as they came are left out: that training changes everything is known, and
+    would be all that is seen. So are runs that diverged: that they are bad by every measure is known too. All are one
+    family of tests (Holm), since they stand on one page.
+
+    Args:
+        report: of the runs.
+        table: of :func:`measured`, of one decoding.
+        references: columns of :func:`run_table`, such as ``bits_per_byte``.
+
+    Returns:
+        by reference in words: the columns of ``errors.agreement.corrected`` by measure.
     """
-    runs, bad = run_table(report, table), diverged(report)
-    trained = [row.run_id for row in report.rows if row.kind != "zero_shot" and row.run_id not in bad]
-    others = [name for name in runs.columns if name != reference]
-    return correlations(runs[runs.index.isin(trained)], reference, others, report.confidence)
+    runs = run_table(report, table)
+    ways = runs.index.map(_candidates(report))
+    means = runs[ways.notna()].groupby(ways[ways.notna()], sort=False).mean()
+    found = {
+        NAMES[reference]: correlations(
+            means, reference, [name for name in COMPARED if name in means and name != reference], report.confidence
+        )
+        for reference in references
+    }
+    return corrected(found, report.confidence)
 
 
 def what_to_choose(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_results import made
+from scipy.stats import spearmanr
 
 from bashkir_utils import comparisons, errors_report, report
 from bashkir_utils.errors import SHARE_COLUMNS, distinct, share_in, summarise_continuations, switching
@@ -139,9 +140,18 @@ def test_runs_with_their_losses_pairs_and_measures(live, continuations, held_aga
     assert table["pairs"].iloc[1:].tolist() == [0.5] * 6
 
 
-def test_agreement_is_over_trained_runs(live, continuations, held_against):
-    table = errors_report.agreement(live, errors_report.measured(live, continuations, held_against), "bits_per_byte")
-    assert table["runs"].max() == 6
+def test_agreement_is_over_trained_ways_and_not_over_their_seeds(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations, held_against)
+    table = errors_report.agreement(live, measured, "bits_per_byte")
+    assert table["ways"].max() == 3, "six runs are three ways"
+    assert not table["claimed"].any()
+    runs = errors_report.run_table(live, measured)
+    bits = runs["bits_per_byte"].groupby(runs.index.map(live.arms)).mean().drop("zero shot")
+    language = runs["in_language"].groupby(runs.index.map(live.arms)).mean().drop("zero shot")
+    assert table.loc["in_language", "correlation"] == pytest.approx(spearmanr(bits, language).statistic)
+    both = errors_report.agreements(live, measured, ("bits_per_byte", "pairs"))
+    assert list(both) == [errors_report.NAMES["bits_per_byte"], errors_report.NAMES["pairs"]]
+    assert "distinct_1" not in table.index, "a further test of what distinct-2 says would cost the others"
     # full fine-tuning has the fewest bits per byte and the least Bashkir
     assert table.loc["in_language", "correlation"] > 0.5
     assert table.loc["rep_4", "correlation"] < -0.5
@@ -150,6 +160,7 @@ def test_agreement_is_over_trained_runs(live, continuations, held_against):
     (axes,) = figure.axes
     drawn = axes.containers[0].lines[0].get_xdata()
     np.testing.assert_allclose(drawn, table["correlation"])
+    assert not axes.lines[-1].get_xdata().size, "nothing is claimed, so no point is filled"
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == [errors_report.NAMES[name] for name in table.index]
 
@@ -297,7 +308,7 @@ def test_the_choice_is_made_over_prompts_and_without_runs_that_diverged(live, co
     page = errors_report.choices_html(broken, left)
     assert "Left out: qlora r8 seed 1 (diverged): worse than zero-shot; qlora r8 seed 2 (diverged)" in page
     assert "Left out" not in errors_report.choices_html(live, table)
-    assert errors_report.agreement(broken, measured, "bits_per_byte")["runs"].max() == 4
+    assert errors_report.agreement(broken, measured, "bits_per_byte")["ways"].max() == 2
     hopeless = tuple(
         row.model_copy(update={"bits_per_byte": bad.bits_per_byte.__class__(np.nan, 0, 0)}) for row in rows
     )

@@ -14,18 +14,29 @@ from .comparisons import arms, differences_from
 from .corpus import Corpus
 from .corpus.attestation import word_counts
 from .errors import SHARE_COLUMNS, switching
-from .errors.agreement import Want, against, choice_row, choice_table, choices, corrected, correlations
+from .errors.agreement import (
+    Want,
+    against,
+    choice_over_seeds,
+    choice_row,
+    choice_table,
+    choices,
+    corrected,
+    correlations,
+)
 from .errors.agreement import choices_html as table_of_choices
 from .errors.memorisation import CopyIndex, index_documents, memorised
 from .errors.people import PEOPLE
 from .errors.summary import ORDERS
 from .errors.wellformed import KIND_COLUMNS, Vocabulary, judge_words, shares_by_continuation
-from .markup import escape_html
+from .markup import escape_html, escape_markdown
 from .pairs_report import OVERALL
 from .report import MEASURE_NAMES, StudyReport, diverged
 
 SEARCHED_CHARACTERS = 2_000_000
 """Of training text that are searched for copies unless the caller says otherwise: some seconds."""
+SENTENCE = 5000
+"""Characters shown of a sentence that names every way of a study."""
 COPIED = ("longest_words", "longest_characters", "copied_words", "copied_characters")
 OF_BASHKIR = ("wrong_suffix", *KIND_COLUMNS.values(), "invented_stem", "mixed_vowels", "non_bashkir_letters")
 """Measures that only the letters and the rules of Bashkir give; text in another language goes without them."""
@@ -44,11 +55,13 @@ WANTS = (
 """What a reader may want of text in the target language, and the measure of a continuation that stands for it."""
 LEAST_LOSS = Want("the fewest bits per byte on the test documents", "bits_per_byte", False)
 PAIRS = Want("the right sentence of a minimal pair", "accuracy", True)
-COSTS = (
-    Want("the shortest training (seconds)", "wall_seconds", False),
-    Want("the least memory in training (peak, bytes)", "peak_bytes", False),
+LEAST_TIME = Want("the shortest training (seconds)", "wall_seconds", False)
+COSTS = (LEAST_TIME, Want("the least memory in training (peak, bytes)", "peak_bytes", False))
+"""What a run costs: measured once for each run, so that only seeds can be compared."""
+LANGUAGES: Mapping[str, str] = MappingProxyType(
+    {"ba": "Bashkir", "tt": "Tatar", "ru": "Russian", "en": "English", "other": "another language"}
 )
-"""What a run costs: measured once for each run, so that nothing is drawn."""
+"""The classes of ``errors.CLASSES`` in words."""
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "bits_per_byte": "bits per byte",
@@ -320,7 +333,8 @@ def what_to_choose(report: StudyReport, table: pd.DataFrame) -> pd.DataFrame:
     The models as they came are no choice, and runs that diverged are none either. First comes text in the target
     language, over prompts. ``WANTS`` are about such text, and a way can have few wrong suffixes by writing none: so
     they are compared among the ways that the first wish does not tell from its best. Then the loss (over documents, as
-    in ``comparisons``), minimal pairs (over phenomena), and ``COSTS`` where all runs are from one machine.
+    in ``comparisons``), minimal pairs (over phenomena), and ``COSTS`` (over seeds) where all runs are from one machine;
+    nothing is chosen by times where the record says that they are not comparable.
 
     ``table`` is that of :func:`measured`, of one decoding.
 
@@ -380,7 +394,7 @@ def _pair_scores(report: StudyReport, ways: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _least_costs(report: StudyReport, ways: Mapping[str, str]) -> dict[str, dict[str, object]]:
-    """Means over runs; empty where the runs are from several machines, of which none can be compared."""
+    """Empty where the runs are from several machines; without times where the record says that they do not compare."""
     rows = [row for row in report.rows if row.run_id in ways]
     if len({row.machine for row in rows}) > 1:
         return {}
@@ -392,22 +406,96 @@ def _least_costs(report: StudyReport, ways: Mapping[str, str]) -> dict[str, dict
             "peak_bytes": [row.peak_gpu_bytes if on_gpu else row.peak_rss_bytes for row in rows],
         }
     )
-    means = costs.groupby("way", sort=False).mean()
-    return {want.wish: _least_cost(means[want.measure], want) for want in COSTS}
+    wants = [want for want in COSTS if want != LEAST_TIME or report.record.times_comparable]
+    by_way = {
+        want: {str(way): of_seeds.tolist() for way, of_seeds in costs.groupby("way", sort=False)[want.measure]}
+        for want in wants
+    }
+    return {want.wish: choice_over_seeds(by_way[want], want, report.confidence) for want in wants}
 
 
-def _least_cost(means: pd.Series, want: Want) -> dict[str, object]:
-    more = means.index[means > means.min()]
-    return choice_row({str(way): float(value) for way, value in means.items()}, want, list(map(str, more)), math.nan)
+def choices_html(report: StudyReport, choice: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
+    """The table of :func:`what_to_choose` as HTML; under it the runs that it leaves out, and what holds of times.
 
-
-def choices_html(report: StudyReport, choice: pd.DataFrame) -> str:
-    """The table of :func:`what_to_choose` as HTML, and under it the runs that it leaves out."""
+    With ``table`` of :func:`measured`, of one decoding, :func:`remark_sentences` stand there too.
+    """
     record = report.record
     left = left_out_html(report)
     if choice.empty:
         return f"<p>There is nothing to choose from: no run was trained, or every run diverged.</p>{left}"
-    return table_of_choices(choice, f"What to choose, profile {record.study}: {record.description}") + left
+    said = [] if table is None else remark_sentences(report, table)
+    if not record.times_comparable:
+        said.append("The times of these runs are not comparable, so nothing is recommended by them.")
+    below = "".join(f"<p>{escape_html(sentence, SENTENCE)}</p>" for sentence in said)
+    return table_of_choices(choice, f"What to choose, profile {record.study}: {record.description}") + below + left
+
+
+def remark_finding(report: StudyReport, table: pd.DataFrame) -> str:
+    """Markdown list of :func:`remark_sentences`."""
+    return "\n".join(f"- {escape_markdown(sentence, SENTENCE)}" for sentence in remark_sentences(report, table))
+
+
+def remark_sentences(report: StudyReport, table: pd.DataFrame) -> list[str]:
+    """Does the way with the lowest perplexity leave the language while worse ones do not? In plain text.
+
+    The way with the fewest bits per byte (means over seeds) is compared with every other one that was trained by the
+    share of its texts that left the language, over the same prompts and over seeds, as one family (Holm).
+
+    Args:
+        report: of the runs.
+        table: of :func:`measured`, of one decoding.
+    """
+    ways = _candidates(report)
+    kept = table[table["run_id"].isin(ways)]
+    if "switched" not in kept or not len(kept):
+        return ["Whether the model with the lowest perplexity leaves the language was not measured here."]
+    drawn = set(kept["way"])
+    losses = {arm.label: arm.mean for arm in arms(report) if arm.runs and arm.label in drawn}
+    best = min(losses, key=lambda way: losses[way])
+    found = against(kept, "switched", best, report.confidence)
+    if found.empty:
+        return [f"The way with the fewest bits per byte, {best}, wrote too little to say whether it leaves the language."]
+    return [_who_left(report, kept, best, losses[best]), _verdict_on_remark(found, best)]
+
+
+def _who_left(report: StudyReport, kept: pd.DataFrame, best: str, loss: float) -> str:
+    into = destination_table(report, kept).loc[best]
+    counts = {
+        name.removeprefix("into_"): int(count) for name, count in into.items() if str(name).startswith("into_") and count
+    }
+    listed = ", ".join(f"{count} into {LANGUAGES[name]}" for name, count in counts.items()) or "none into any"
+    undecided = kept.loc[kept["way"] == best].get("share_undecided")
+    unsure = "" if undecided is None else f"; of its words {undecided.mean():.0%} are undecided"
+    return (
+        f"Of the trained ways {best} has the fewest bits per byte ({loss:.3f}), and so, with one tokenizer, the lowest "
+        f"perplexity. Of its {into['continuations']:.0f} continuations {into['switched']:.0%} left the target language "
+        f"({listed}){unsure}."
+    )
+
+
+def _verdict_on_remark(found: pd.DataFrame, best: str) -> str:
+    others = found.drop(index=best)
+    told = others[others["excludes_zero"]]
+    less, more = told[told["difference"] < 0], told[told["difference"] > 0]
+    open_ones = others.drop(index=told.index)
+    parts = [
+        f"{what} {', '.join(f'{way} ({value:.0%})' for way, value in rows['value'].items())}"
+        for what, rows in (
+            ("left less often:", less),
+            ("left more often:", more),
+            ("cannot be told from it:", open_ones),
+        )
+        if len(rows)
+    ]
+    if others.empty:
+        return "There is no other way to compare it with."
+    if len(less):
+        verdict = f"So the paper's remark holds here: {best} left more often than ways with a higher loss"
+    elif open_ones.empty:
+        verdict = f"The paper's remark does not hold here: no way with a higher loss left less often than {best}"
+    else:
+        verdict = "The paper's remark is not seen here: no way with a higher loss can be said to leave less often"
+    return f"{verdict} ({'; '.join(parts)}; over the same prompts, corrected by Holm's method)."
 
 
 def left_out_html(report: StudyReport) -> str:

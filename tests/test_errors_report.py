@@ -279,8 +279,91 @@ def test_loss_pairs_and_costs_can_be_wished_for(live, continuations, held_agains
     assert (pairs["choose"], pairs["value"], pairs["units"]) == ("qlora r8", pytest.approx(0.4 + 0.055), 12)
     seconds, memory = (table.loc[want.wish] for want in errors_report.COSTS)
     assert (seconds["choose"], memory["choose"]) == ("qlora r8", "full"), "as tests/made_results.py makes them"
-    assert np.isnan(seconds["units"])
-    assert "qlora r8 (measured, not tested)" in errors_report.choices_html(live, table)
+    assert (seconds["units"], memory["units"]) == (2, 2)
+
+
+def with_costs(live, peaks, **changes):
+    """The report with so many bytes at the peak of each seed, by way."""
+    left = {way: list(of_seeds) for way, of_seeds in peaks.items()}
+    rows = tuple(
+        row.model_copy(update={"peak_rss_bytes": left[live.arms[row.run_id]].pop(0)}) if row.kind != "zero_shot" else row
+        for row in live.rows
+    )
+    return replace(live, record=live.record.model_copy(update={"rows": rows, **changes}))
+
+
+def test_costs_are_tested_over_seeds(live, continuations, held_against):
+    """A larger mean of memory is worse only if seeds do not explain it."""
+    measured = errors_report.measured(live, continuations, held_against)
+    wish = errors_report.COSTS[1].wish
+    apart = with_costs(live, {"full": [100, 101], "lora r8": [900, 901], "qlora r8": [90, 112]})
+    row = errors_report.what_to_choose(apart, measured).loc[wish]
+    assert (row["choose"], row["not_worse"], row["worse"]) == ("full", ["qlora r8"], ["lora r8"])
+    assert "open between full, qlora r8" in errors_report.choices_html(
+        apart, errors_report.what_to_choose(apart, measured)
+    )
+    same = with_costs(live, {"full": [100, 100], "lora r8": [101, 101], "qlora r8": [100, 100]})
+    row = errors_report.what_to_choose(same, measured).loc[wish]
+    assert (row["choose"], row["not_worse"], row["worse"]) == ("full", ["qlora r8"], ["lora r8"]), "no seed differs"
+
+
+def test_costs_of_one_seed_are_measured_and_not_tested(tmp_path):
+    alone = report.collect(*made(tmp_path))
+    table = errors_report.what_to_choose(alone, made_choice(alone, dict.fromkeys(set(alone.arms.values()), (0.5, 0.1))))
+    assert table.loc[errors_report.COSTS[0].wish, ["choose", "worse"]].tolist() == ["qlora r8", ["lora r8", "full"]]
+    assert "qlora r8 (measured, not tested)" in errors_report.choices_html(alone, table)
+
+
+def test_nothing_is_chosen_by_times_that_are_not_comparable(live, continuations, held_against):
+    measured = errors_report.measured(live, continuations, held_against)
+    shared = replace(live, record=live.record.model_copy(update={"times_comparable": False}))
+    table = errors_report.what_to_choose(shared, measured)
+    assert errors_report.LEAST_TIME.wish not in table.index
+    assert errors_report.COSTS[1].wish in table.index, "memory is no time"
+    page = errors_report.choices_html(shared, table)
+    assert "not comparable, so nothing is recommended by them" in page
+    assert "shortest training" not in page
+    assert "nothing is ranked by them" in report.recorded_heading(shared)
+    assert "ranked" not in report.recorded_heading(live)
+    assert "not comparable" not in errors_report.choices_html(live, errors_report.what_to_choose(live, measured))
+
+
+def left(live, shares):
+    """Forty prompts, of which such a share of each way's texts left for English; two seeds each."""
+    rows = [
+        {"run_id": row.run_id, "way": live.arms[row.run_id], "prompt": f"p{place}", "words": 9, "switched": gone}
+        | {"at": 3.0 if gone else np.nan, "into": "en" if gone else "", "share_undecided": 0.25}
+        for row in live.rows
+        for place in range(40)
+        for gone in (float(place < 40 * shares[live.arms[row.run_id]]),)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_remark_of_the_paper_is_answered_by_the_numbers(live):
+    best = comparisons.best_arm(live).label
+    assert best == "full"
+    holds = left(live, {"zero shot": 1.0, "full": 0.75, "lora r8": 0.1, "qlora r8": 0.7})
+    who, verdict = errors_report.remark_sentences(live, holds)
+    assert who.startswith("Of the trained ways full has the fewest bits per byte")
+    assert "Of its 80 continuations 75% left the target language (60 into English); of its words 25% are undec" in who
+    assert "remark holds here: full left more often" in verdict
+    assert "left less often: lora r8 (10%)" in verdict
+    assert "zero shot" not in verdict, "what was not trained is no rival"
+    other = left(live, {"zero shot": 1.0, "full": 0.1, "lora r8": 0.9, "qlora r8": 0.9})
+    assert "does not hold here" in errors_report.remark_sentences(live, other)[1]
+    alike = left(live, dict.fromkeys(("zero shot", "full", "lora r8", "qlora r8"), 0.5))
+    assert "not seen here" in errors_report.remark_sentences(live, alike)[1]
+    assert "not measured" in errors_report.remark_sentences(live, alike.drop(columns="switched"))[0]
+
+
+def test_the_answer_stands_under_what_to_choose(live):
+    table = left(live, {"zero shot": 1.0, "full": 0.75, "lora r8": 0.1, "qlora r8": 0.7}).assign(in_language=0.5)
+    choice = errors_report.what_to_choose(live, table)
+    page = errors_report.choices_html(live, choice, table)
+    assert "the paper&#x27;s remark holds here" in page
+    assert "remark" not in errors_report.choices_html(live, choice)
+    assert errors_report.remark_finding(live, table).count("\n- ") == 1
 
 
 def test_costs_of_several_machines_are_not_compared(live, continuations, held_against):

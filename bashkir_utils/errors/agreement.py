@@ -19,7 +19,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import permutation_test, rankdata
 
 from ..markup import escape_markdown, html_table
-from ..statistics import ROUNDING, bootstrap_ratios, compare, draws_needed, holm
+from ..statistics import ROUNDING, bootstrap_ratios, compare, draws_needed, holm, seeds_apart
 
 MIN_WAYS = 5
 """Fewer ways give no rank correlation worth an interval."""
@@ -191,6 +191,30 @@ def choice_table(rows: Mapping[str, Mapping[str, object]], ways: Sequence[str]) 
     }
     table = pd.DataFrame.from_dict(complete, orient="index", columns=list(CHOICE_COLUMNS))
     return table.rename_axis("wish")
+
+
+def choice_over_seeds(
+    values: Mapping[str, Sequence[float]], want: Want, confidence: float
+) -> dict[str, object]:
+    """One row of :func:`choices` for what a run has one value of, such as its cost: Welch's t over seeds.
+
+    All pairs of ways are one family (Holm). A way with one seed cannot be told from any. Where every way has one,
+    nothing is tested: larger is worse, and the row says so (units is NaN).
+
+    Args:
+        values: of each seed, by way.
+        want: what to choose by.
+        confidence: of the family.
+    """
+    means = {way: float(np.mean(of_seeds)) for way, of_seeds in values.items()}
+    best = choice_row(means, want, [], 0)["choose"]
+    if all(len(of_seeds) == 1 for of_seeds in values.values()):
+        return choice_row(means, want, [way for way in means if means[way] != means.get(str(best))], math.nan)
+    found = {pair: seeds_apart(values[pair[0]], values[pair[1]]) for pair in combinations(values, 2)}
+    tested = [pair for pair, p in found.items() if not math.isnan(p)]
+    adjusted = holm([found[pair] for pair in tested])
+    told = [set(pair) for pair, p in zip(tested, adjusted, strict=True) if p <= 1 - confidence + ROUNDING]
+    return choice_row(means, want, [way for way in means if {way, best} in told], max(map(len, values.values())))
 
 
 def choice_row(means: Mapping[str, float], want: Want, worse: Sequence[str], units: float) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -454,14 +453,18 @@ def remark_sentences(report: StudyReport, table: pd.DataFrame) -> list[str]:
     best = min(losses, key=lambda way: losses[way])
     found = against(kept, "switched", best, report.confidence)
     if found.empty:
-        return [f"The way with the fewest bits per byte, {best}, wrote too little to say whether it leaves the language."]
+        return [
+            f"The way with the fewest bits per byte, {best}, wrote too little to say whether it leaves the language."
+        ]
     return [_who_left(report, kept, best, losses[best]), _verdict_on_remark(found, best)]
 
 
 def _who_left(report: StudyReport, kept: pd.DataFrame, best: str, loss: float) -> str:
     into = destination_table(report, kept).loc[best]
     counts = {
-        name.removeprefix("into_"): int(count) for name, count in into.items() if str(name).startswith("into_") and count
+        name.removeprefix("into_"): int(count)
+        for name, count in into.items()
+        if str(name).startswith("into_") and count
     }
     listed = ", ".join(f"{count} into {LANGUAGES[name]}" for name, count in counts.items()) or "none into any"
     undecided = kept.loc[kept["way"] == best].get("share_undecided")

@@ -184,7 +184,7 @@ def test_texts_of_a_model_are_together_for_distinct_n_and_its_decodings_apart():
 
 
 def test_as_many_texts_of_everyone_count_for_distinct_n():
-    """Two samples a prompt have more text, and so a lower value, than one; people's text has no sample and no prompt."""
+    """Two samples a prompt have more text, and so a lower value, than one; people's text has none."""
     rows = continuations([("m", "a b"), ("m", "a b"), ("m", "c d"), ("m", "c d")]).assign(sample=[0, 1, 0, 1])
     greedy = continuations([("m", "a b"), ("m", "c d")]).assign(sample=0, decoding="greedy")
     people = pd.DataFrame({"model": "people", "continuation": ["a b", "c d"]})

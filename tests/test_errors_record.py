@@ -219,7 +219,7 @@ def test_a_damaged_table_is_one_line_when_it_is_loaded(recorded, name, spoil, fa
 
 def test_damaged_facts_are_one_line(recorded):
     (recorded / HELD_AGAINST_FILE).write_text('{"searched": 3}')
-    with pytest.raises(RunError, match="made is damaged: held_against.json cannot be read"):
+    with pytest.raises(RunError, match=r"made is damaged: held_against\.json cannot be read"):
         load_errors(recorded.parent)
 
 

@@ -72,10 +72,8 @@ def test_every_continuation_knows_its_run_and_its_way(live, continuations, held_
 
 def test_what_is_undecided_is_not_taken_for_another_language(live, continuations, held_against, monkeypatch):
     silent = live.labels[live.rows[-1].run_id]
-    table = errors_report.measured(
-        live, continuations.assign(continuation=continuations["continuation"].mask(continuations["model"] == silent, "12")),
-        held_against,
-    )  # fmt: skip
+    numbers = continuations["continuation"].mask(continuations["model"] == silent, "12")
+    table = errors_report.measured(live, continuations.assign(continuation=numbers), held_against)
     shares = [name for name in SHARE_COLUMNS.values() if name != "share_ba"]
     assert "share_ba" not in table, "it is in_language"
     known = table[table["words"] > 0]
@@ -286,7 +284,9 @@ def with_costs(live, peaks, **changes):
     """The report with so many bytes at the peak of each seed, by way."""
     left = {way: list(of_seeds) for way, of_seeds in peaks.items()}
     rows = tuple(
-        row.model_copy(update={"peak_rss_bytes": left[live.arms[row.run_id]].pop(0)}) if row.kind != "zero_shot" else row
+        row.model_copy(update={"peak_rss_bytes": left[live.arms[row.run_id]].pop(0)})
+        if row.kind != "zero_shot"
+        else row
         for row in live.rows
     )
     return replace(live, record=live.record.model_copy(update={"rows": rows, **changes}))

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd

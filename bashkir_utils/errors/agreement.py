@@ -1,7 +1,8 @@
 """Do measures of generated text agree with perplexity, and which way of adaptation is best by each?
 
 Rank correlations are over ways of adaptation, of which a study has few; all that stand on a page are tested as one
-family, by permutation. Choices are made over prompts (or other units): every way is compared on the same ones, and with every other.
+family, by permutation. Choices are made over prompts (or other units): every way is compared on the same ones, and with
+every other.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def correlations(ways: pd.DataFrame, reference: str, measures: Sequence[str], co
             Efron, JASA 82, 1987). They are to look at: of so few ways they are too narrow, and no claim rests on them.
 
     Returns:
-        by measure: correlation, low, high (NaN with fewer than ``MIN_WAYS`` ways or where nothing varies), p (two-sided,
-        not corrected), ways, same (whether all ways have one value).
+        by measure: correlation, low, high (NaN with fewer than ``MIN_WAYS`` ways or where nothing varies), p
+        (two-sided, not corrected), ways, same (whether all ways have one value).
     """
     rows = {}
     for measure in measures:
@@ -193,9 +194,7 @@ def choice_table(rows: Mapping[str, Mapping[str, object]], ways: Sequence[str]) 
     return table.rename_axis("wish")
 
 
-def choice_over_seeds(
-    values: Mapping[str, Sequence[float]], want: Want, confidence: float
-) -> dict[str, object]:
+def choice_over_seeds(values: Mapping[str, Sequence[float]], want: Want, confidence: float) -> dict[str, object]:
     """One row of :func:`choices` for what a run has one value of, such as its cost: Welch's t over seeds.
 
     All pairs of ways are one family (Holm). A way with one seed cannot be told from any. Where every way has one,
@@ -258,7 +257,7 @@ def _choice(values: pd.DataFrame, want: Want, confidence: float, unit: str, seed
 
 
 def against(
-    values: pd.DataFrame, measure: str, reference: str, confidence: float, *, unit: str = "prompt", seed: int = 0
+    values: pd.DataFrame, measure: str, reference: str, confidence: float, *, unit: str = "prompt"
 ) -> pd.DataFrame:
     """Every way less one that was not chosen by this measure: one family (``statistics.compare``).
 
@@ -268,7 +267,6 @@ def against(
         reference: the way that the others are compared with.
         confidence: of the family.
         unit: what is drawn.
-        seed: of the draws.
 
     Returns:
         by way: value (mean over units and seeds), difference, low, high, p, p_holm, excludes_zero; the reference has
@@ -280,7 +278,7 @@ def against(
     units = by_way[reference].shape[1]
     others = [way for way in by_way if way != reference]
     samples = max(SAMPLES, draws_needed(max(len(others), 1), confidence))
-    drawn = bootstrap_ratios(by_way, np.ones(units), samples, seed)
+    drawn = bootstrap_ratios(by_way, np.ones(units), samples)
     found = compare({way: drawn.difference(way, reference) for way in others}, confidence, units)
     found = found.reindex(list(by_way)).assign(excludes_zero=lambda table: table["excludes_zero"].eq(True))
     found.insert(0, "value", pd.Series(drawn.values))

@@ -51,8 +51,8 @@ def measure(continuations: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``continuations`` with rep_1 … rep_4 (Welleck et al., 2020; NaN for a text too short for such n-grams);
         distinct_1 … distinct_4 (after Li et al., 2016: of as many texts of each model and decoding, the first samples,
-        together; lower where they are longer); longest_loop (characters of the longest loop) and loop_share (of the characters), NaN
-        for a text without words; non_bashkir_letters (share of its letters; NaN without).
+        together; lower where they are longer); longest_loop (characters of the longest loop) and loop_share (of the
+        characters), NaN for a text without words; non_bashkir_letters (share of its letters; NaN without).
     """
     texts = continuations["continuation"]
     loops = texts.map(lambda text: longest_loop(text).characters if text.split() else math.nan).astype(float)

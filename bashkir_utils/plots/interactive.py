@@ -33,7 +33,8 @@ MARKERS: Mapping[str, str] = MappingProxyType({"full": "square", "lora": "circle
 def pareto(report: StudyReport, cost: str, cost_name: str) -> str:
     """JSON for Bokeh in the browser: trained runs with a finite loss, against a cost (log scale), and their front.
 
-    By times that are not comparable there is no front. The pointer on a run shows its name, its bits per byte with the interval, and every cost.
+    By times that are not comparable there is no front. The pointer on a run shows its name, its bits per byte with the
+    interval, and every cost.
     """
     table = results_table(report).reset_index()
     trained = table[np.isfinite(table["bits_per_byte"]) & (table["kind"] != "zero_shot")]

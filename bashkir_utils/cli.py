@@ -323,6 +323,9 @@ def record(
     corpus: CorpusOption = None,
     remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
     complete: Annotated[bool, typer.Option("--complete", help="First score what is not scored: hours.")] = False,
+    times_not_comparable: Annotated[
+        bool, typer.Option("--times-not-comparable", help="Runs shared the machine: rank nothing by their times.")
+    ] = False,
 ) -> None:
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
@@ -354,7 +357,18 @@ def record(
     collect_pairs = pairs_report.collect_pairs if complete else pairs_report.stored_pairs
     collect_held_out = forgetting_report.collect_held_out if complete else forgetting_report.stored_held_out
     pairs, other = collect_pairs(study, text, found, workspace), collect_held_out(study, found, workspace)
-    report = record_study(study, text, found, scores, folder, pairs=pairs, held_out=other, failed=failed, remark=remark)
+    report = record_study(
+        study,
+        text,
+        found,
+        scores,
+        folder,
+        pairs=pairs,
+        held_out=other,
+        failed=failed,
+        remark=remark,
+        times_comparable=not times_not_comparable,
+    )
     writers = [each for each in found if complete or has_generations(each, study.generation)]
     if writers:
         measured = errors_record.measure_errors(report, text, writers, scores, study.generation, workspace)

@@ -76,12 +76,12 @@ def escape_html(text: str, limit: int = EXCERPT) -> str:
     return html.escape(visible_text(text, limit))
 
 
-def escape_markdown(text: str) -> str:
+def escape_markdown(text: str, limit: int = EXCERPT) -> str:
     """Text of unknown origin for Markdown: all ASCII punctuation is escaped, so no link, HTML, role or formula.
 
     MathJax reads the page and not the Markdown: escaped signs are formulas for it, unless an element stands in them.
     """
-    parts = _FORMULA_SIGNS.split(visible_text(text))
+    parts = _FORMULA_SIGNS.split(visible_text(text, limit))
     shown = [_MARKDOWN_SIGNS.sub(r"\\\1", part) for part in parts]
     return "".join(f"{part}<span></span>" if place % 2 else part for place, part in enumerate(shown))
 

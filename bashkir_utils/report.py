@@ -39,6 +39,12 @@ MEASURE_NAMES = MappingProxyType(
     {
         "continuations": "continuations",
         "in_language": "share in the target language",
+        "share_undecided": "share undecided",
+        "share_ba": "share in Bashkir",
+        "share_tt": "share in Tatar",
+        "share_ru": "share in Russian",
+        "share_en": "share in English",
+        "share_other": "share in another language",
         "rep_4": "repeated 4-grams (rep-4)",
         "distinct_2": "distinct-2",
         "loop_share": "share in loops",
@@ -186,6 +192,8 @@ class StudyRecord(Recorded):
     failed: tuple[FailedRun, ...] = ()
     remark: str = ""
     """What a reader must know of how the study was run; shown wherever its numbers are."""
+    times_comparable: bool = True
+    """Whether the runs had the machine alike; where not, nothing is ranked by their times."""
 
 
 @dataclass(frozen=True)
@@ -289,17 +297,20 @@ def record_study(  # noqa: PLR0913
     held_out: pd.DataFrame | None = None,
     failed: Sequence[tuple[RunSpec, Failure]] = (),
     remark: str = "",
+    times_comparable: bool = True,
 ) -> StudyReport:
     """Write a study's results into ``folder`` for the book to show beside live runs; an older record is replaced.
 
     ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
-    ``remark`` what a reader must know of how the study was run.
+    ``remark`` what a reader must know of how the study was run, ``times_comparable`` whether its runs had the machine
+    alike.
 
     Raises:
         RunError: the folder cannot be written.
     """
     collected = collect(study, corpus, runs, evaluations, pairs, failed=failed)
-    report = replace(collected, record=collected.record.model_copy(update={"remark": remark}))
+    told = {"remark": remark, "times_comparable": times_comparable}
+    report = replace(collected, record=collected.record.model_copy(update=told))
     report = report if held_out is None else replace(report, held_out=held_out)
     with disk_errors(f"the record of {study.name}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -534,6 +545,11 @@ def best_run(report: StudyReport) -> Result:
     return min(report.rows, key=lambda row: (row.run_id in bad, _finite(row.bits_per_byte.value)))
 
 
+def may_be_ranked(report: StudyReport, cost: str) -> bool:
+    """Whether runs can be ranked by a column of :func:`results_table`: by time only where times are comparable."""
+    return report.record.times_comparable or cost not in {"wall_seconds", "tokens_per_second"}
+
+
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[int]:
     """Positions of the points that no other beats in both cost and value (lower is better), by rising cost."""
     front: list[int] = []
@@ -622,7 +638,8 @@ def _scored(report: StudyReport) -> str:
 def recorded_heading(report: StudyReport) -> str:
     """Markdown that sets a recorded study apart from what ran here."""
     heading = f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
-    return f"{heading} {escape_markdown(report.record.remark)}".strip()
+    times = "" if report.record.times_comparable else " Its times are shown, and nothing is ranked by them."
+    return f"{heading} {escape_markdown(report.record.remark)}".strip() + times
 
 
 def recorded_line(recorded: Sequence[StudyReport]) -> str:

@@ -253,6 +253,16 @@ def standard_error(contrast: Contrast, documents: int) -> StandardError:
     return StandardError(math.sqrt(total), degrees)
 
 
+def seeds_apart(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p-value that two methods have the same mean over seeds (Welch's t); NaN with one seed of either."""
+    if min(len(first), len(second)) < 2:
+        return math.nan
+    parts = [_of_mean(np.asarray(values, dtype=float)) for values in (first, second)]
+    total = sum(part.value for part in parts)
+    degrees = total**2 / sum(part.value**2 / part.degrees for part in parts) if total else math.inf
+    return StandardError(math.sqrt(total), degrees).p_value(float(np.mean(first) - np.mean(second)))
+
+
 # ------------------------------------------------------------------------------------------------- many comparisons
 
 

@@ -296,7 +296,11 @@ def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     code, out, _ = bashkir("record", "-p", path)
     assert code == 0
     assert "3 runs recorded" in out
-    assert list((tmp_path / "recorded").glob("mine-*/results.json"))
+    (found,) = load_recorded(tmp_path / "recorded")
+    assert found.record.times_comparable
+    assert bashkir("record", "-p", path, "--times-not-comparable")[0] == 0
+    (again,) = load_recorded(tmp_path / "recorded")
+    assert not again.record.times_comparable
 
 
 def test_a_study_is_recorded_run_by_run(bashkir, tmp_path, monkeypatch):

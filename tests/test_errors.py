@@ -86,8 +86,11 @@ def test_rep_n_as_welleck_defines_it():
     assert errors.repeated_ngrams("a a a a a", 4) == pytest.approx(1 / 2)
 
 
-def test_distinct_n_as_li_defines_it():
-    assert errors.distinct(["a b a b", "a b"], 2) == pytest.approx(2 / 6)
+def test_distinct_n_over_n_grams():
+    # a b, b a, a b; a b
+    assert errors.distinct(["a b a b", "a b"], 2) == pytest.approx(2 / 4)
+    assert errors.distinct(["a b", "c d"], 2) == 1, "short texts that repeat nothing are not said to"
+    assert math.isnan(errors.distinct(["a", "b"], 2))
     assert errors.distinct(["a b c"], 1) == 1
     assert math.isnan(errors.distinct(["", " "], 2))
 
@@ -154,12 +157,13 @@ def test_summary_of_continuations():
     measured = errors.measure(continuations(texts)).assign(in_language=[1.0, 0.0, math.nan, 0.5])
     table = errors.summarise_continuations(measured)
     assert table.index.tolist() == ["good", "bad"]
-    assert table.columns.tolist() == ["continuations", *errors.MEASURES]
+    taken = [name for name in errors.MEASURES if name not in errors.SHARE_COLUMNS.values()]
+    assert table.columns.tolist() == ["continuations", *taken], "a measure that was not taken is not shown"
     assert table["continuations"].tolist() == [2, 2]
     assert table["in_language"].tolist() == [1, 0.25], "a text without words is in no language"
     assert table.loc["bad", "rep_4"] == pytest.approx(1 - 1 / 5), "one word has no 4-grams"
     assert table.loc["bad", "loop_share"] == pytest.approx((1 + 0) / 2)
-    assert table.loc["bad", "distinct_2"] == pytest.approx((1 + 0) / 9)
+    assert table.loc["bad", "distinct_2"] == pytest.approx(1 / 7), "of seven 2-grams one is distinct"
     assert table.loc["bad", "non_bashkir_letters"] == pytest.approx(0.5)
     assert table.loc["bad", "broken_characters"] == 0.5
     assert table.loc["good", "new_tokens"] == len(BASHKIR) / 2
@@ -172,10 +176,22 @@ def test_a_silent_model_has_no_measure_of_its_text():
 
 
 def test_texts_of_a_model_are_together_for_distinct_n_and_its_decodings_apart():
-    """Li et al. count over all texts of one model: the same two words in two texts are two distinct of four."""
-    rows = continuations([("m", "a b"), ("m", "a b"), ("other", "a b")])
-    table = errors.measure(pd.concat([rows, rows.assign(decoding="greedy").iloc[:1]], ignore_index=True))
-    assert table["distinct_1"].tolist() == [0.5, 0.5, 1, 1]
+    """The same two words in two texts are two distinct of four."""
+    rows = continuations([("m", "a b"), ("m", "a b"), ("other", "a b"), ("other", "c d")])
+    greedy = rows.assign(decoding="greedy", continuation=["x", "y", "z", "z"])
+    table = errors.measure(pd.concat([rows, greedy], ignore_index=True))
+    assert table["distinct_1"].tolist() == [0.5, 0.5, 1, 1, 1, 1, 0.5, 0.5]
+
+
+def test_as_many_texts_of_everyone_count_for_distinct_n():
+    """Two samples a prompt have more text, and so a lower value, than one; people's text has none."""
+    rows = continuations([("m", "a b"), ("m", "a b"), ("m", "c d"), ("m", "c d")]).assign(sample=[0, 1, 0, 1])
+    greedy = continuations([("m", "a b"), ("m", "c d")]).assign(sample=0, decoding="greedy")
+    people = pd.DataFrame({"model": "people", "continuation": ["a b", "c d"]})
+    both = errors.measure(pd.concat([rows, greedy, people], ignore_index=True))
+    assert set(both["distinct_1"]) == {1.0}
+    fewer = errors.measure(pd.concat([continuations([("m", "a b"), ("m", "a b")]), people.head(1)], ignore_index=True))
+    assert set(fewer["distinct_1"]) == {1.0}, "people wrote one text, so one of the model's counts"
 
 
 def test_what_was_not_measured_is_not_in_the_summary():

@@ -1,19 +1,24 @@
 import math
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from bashkir_utils.errors.agreement import (
     Want,
+    against,
     choices,
     choices_html,
+    corrected,
     correlation_findings,
     correlations,
+    permutation_p,
     rank_correlation,
+    smallest_p,
 )
 
 numbers = st.lists(st.integers(0, 9), min_size=3, max_size=20)
@@ -33,7 +38,7 @@ def test_rank_correlation_is_that_of_scipy_with_ties(first, random):
         assert found == pytest.approx(spearmanr(first, second).statistic)
 
 
-def made_runs(count=12):
+def made_ways(count=12):
     rng = np.random.default_rng(3)
     bits = np.linspace(1, 2, count)
     return pd.DataFrame(
@@ -48,27 +53,92 @@ def made_runs(count=12):
     )
 
 
-def test_what_goes_with_the_reference_has_an_interval_without_0():
-    table = correlations(made_runs(), "bits_per_byte", ["repeats", "noise", "same", "mirror", "missing"], 0.95)
+def correlated(ways, measures, reference="bits_per_byte"):
+    return corrected({"one": correlations(ways, reference, measures, 0.95)}, 0.95)["one"]
+
+
+@given(st.permutations(range(5)))
+@settings(max_examples=10, deadline=None)
+def test_p_is_exact_for_few_ways(order):
+    """By an implementation of its own: the share of all 120 orders that are as far out, on either side."""
+    first, second = np.arange(5.0), np.array(order, dtype=float)
+    own = rank_correlation(first, second)
+    every = np.array([rank_correlation(first, np.array(each, dtype=float)) for each in permutations(range(5))])
+    tail = min((every >= own - 1e-9).mean(), (every <= own + 1e-9).mean())
+    assert permutation_p(first, second) == pytest.approx(min(1, 2 * tail))
+
+
+def test_the_smallest_p_is_that_of_a_perfect_order():
+    assert permutation_p(np.arange(5.0), np.arange(5.0)) == pytest.approx(smallest_p(5)) == pytest.approx(2 / 120)
+    assert permutation_p(np.arange(12.0), np.arange(12.0)) < 0.001
+
+
+def test_what_goes_with_the_reference_and_what_is_the_same_for_all():
+    table = correlated(made_ways(), ["repeats", "noise", "same", "mirror", "missing"])
     assert table.loc["repeats", "low"] > 0.5
     assert table.loc["repeats", "low"] < table.loc["repeats", "correlation"] <= table.loc["repeats", "high"] <= 1
     assert table.loc["noise", "low"] < 0 < table.loc["noise", "high"]
-    assert table.loc["same"].isna().sum() == 3
+    assert table.loc["same", ["correlation", "low", "high", "p"]].isna().all()
     assert table.loc["mirror", ["correlation", "high"]].tolist() == pytest.approx([-1, -1])
-    assert table["runs"].tolist() == [12, 12, 12, 12, 10], "what is not finite is left out"
+    assert table["ways"].tolist() == [12, 12, 12, 12, 10], "what is not finite is left out"
+    assert table["claimed"].tolist() == [True, False, False, True, True]
+    assert set(table["tests"]) == {4}, "what is the same for all was not tested"
     said = correlation_findings(table, "bits per byte", {"repeats": "rep*n"})
-    assert said.startswith("- mirror goes with bits per byte: rank correlation -1.00 (-1.00 to -1.00) over 12 runs.")
+    assert (
+        "- mirror goes with bits per byte: rank correlation -1.00 (-1.00 to -1.00, drawing ways) over 12 ways" in said
+    )
+    assert "corrected for 4 tests)." in said
     assert "- rep\\*n goes with" in said
-    assert "No agreement can be claimed, since the interval includes 0 or there are too few runs: noise (" in said
-    assert "same" not in said
+    assert "No agreement with bits per byte can be claimed (permutation test, Holm): noise (" in said
+    assert said.endswith("- The same for all ways, so that nothing can go with it: same.")
 
 
-def test_few_runs_have_no_interval():
-    table = correlations(made_runs(4), "bits_per_byte", ["repeats"], 0.95)
+def test_few_ways_have_no_interval_and_nothing_can_be_claimed_of_them():
+    table = correlated(made_ways(4), ["repeats", "mirror"])
     assert table[["low", "high"]].isna().all(axis=None)
-    assert "goes with" not in correlation_findings(table, "bits per byte", {})
-    one = correlations(made_runs(1), "bits_per_byte", ["repeats"], 0.95)
+    said = correlation_findings(table, "bits per byte", {})
+    assert "Too few ways to say what goes with bits per byte" in said
+    assert "of 4 ways not even a perfect rank correlation could be told from chance, with 2 tested together" in said
+    assert "goes with bits per byte:" not in said
+    one = correlated(made_ways(1), ["repeats"])
     assert "no measure can be correlated" in correlation_findings(one, "bits per byte", {})
+
+
+def test_every_test_of_a_page_counts():
+    """Six ways in perfect order are a claim alone (p = 2/720) and none among twenty measures."""
+    ways = pd.DataFrame({"bits_per_byte": np.arange(6.0), **{f"m{i}": np.arange(6.0) for i in range(20)}})
+    alone = correlations(ways, "bits_per_byte", ["m0"], 0.95)
+    assert corrected({"a": alone}, 0.95)["a"]["claimed"].tolist() == [True]
+    many = correlations(ways, "bits_per_byte", [f"m{i}" for i in range(10)], 0.95)
+    assert corrected({"a": many}, 0.95)["a"]["claimed"].all()
+    both = corrected({"a": many, "b": many}, 0.95)
+    assert not both["a"]["claimed"].any()
+    assert not both["b"]["possible"].any()
+
+
+def test_chance_is_hardly_ever_claimed():
+    """Six ways and thirteen measures that have nothing to do with the loss: about one page in twenty may err."""
+    rng = np.random.default_rng(5)
+    trials = 40
+    names = [f"m{i}" for i in range(13)]
+    pages = [pd.DataFrame(rng.normal(size=(6, 14)), columns=["bits_per_byte", *names]) for _ in range(trials)]
+    claims = 0
+    for page in pages:
+        table = pd.DataFrame({name: [permutation_p(page["bits_per_byte"], page[name]), 6] for name in names}).T
+        table.columns = ["p", "ways"]
+        claims += int(corrected({"page": table}, 0.95)["page"]["claimed"].any())
+    # with 5% it would be more than 6 of 40 in one case of a hundred
+    assert claims <= 6
+
+
+def test_one_way_against_the_others():
+    values = made_values()
+    table = against(values, "in_language", "full", 0.95)
+    assert table["value"].to_dict() == pytest.approx(values.groupby("way")["in_language"].mean().to_dict())
+    assert table["excludes_zero"].to_dict() == {"zero": True, "full": False, "lora": False}
+    assert table.loc["zero", "difference"] == pytest.approx(table.loc["zero", "value"] - table.loc["full", "value"])
+    assert np.isnan(table.loc["full", "difference"])
+    assert against(values, "in_language", "nobody", 0.95).empty
 
 
 WANTS = (Want("Bashkir text", "in_language", True), Want("text that does not repeat itself", "rep_4", False))

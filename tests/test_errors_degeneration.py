@@ -11,7 +11,7 @@ def made(rows):
 
 
 def test_by_hand():
-    rows = [("b", "ҡар яуа ҡар яуа ҡар", True), ("b", "", False), ("a", "бер", False), ("b", " \n", True)]
+    rows = [("b", "ҡар яуа ҡар яуа ҡар", True), ("b", "", False), ("b", " \n", True), *[("a", "бер", False)] * 3]
     table = degeneration_table(made(rows))
     assert table.index.tolist() == ["b", "a"]
     first = table.loc["b"]
@@ -19,7 +19,7 @@ def test_by_hand():
     # the texts without words have no repetition and no loop
     assert first[["rep_1", "rep_2", "rep_3", "rep_4"]].tolist() == pytest.approx([3 / 5, 1 / 2, 1 / 3, 0])
     assert first[["distinct_1", "distinct_2", "distinct_3", "distinct_4"]].tolist() == pytest.approx(
-        [0.4, 0.4, 0.4, 0.4]
+        [2 / 5, 2 / 4, 2 / 3, 1]
     )
     assert first["longest_loop"] == 19
     assert first["loop_share"] == 1
@@ -34,7 +34,7 @@ def test_people_are_not_said_to_have_gone_on():
     table = degeneration_table(pd.concat([made([("m", "ҡар", True), ("m", "ҡар", False)]), people]))
     assert table["ended"].isna().tolist() == [False, True]
     assert table.loc["m", "ended"] == 0.5
-    assert table.loc["people", "distinct_2"] == 0.5
+    assert table.loc["people", "distinct_2"] == 1
 
 
 def test_one_page_has_one_value_of_rep_4():

@@ -87,6 +87,7 @@ def test_only_the_first_documents_are_searched():
     assert index.ids == ("d0", "d1")
     assert index.characters == len(TEXTS[0]) + len(TEXTS[1])
     assert "the first 2 training documents" in mem.coverage_line(index)
+    assert index.searched == mem.Searched(2, index.characters, index.of_characters)
     assert not index.holds("хат килде")
     with pytest.raises(CorpusError):
         mem.index_documents(documents(), max_characters=0)

@@ -9,8 +9,17 @@ from made_results import made
 
 from bashkir_utils import corpus as corpora
 from bashkir_utils import errors_record, errors_report, report
-from bashkir_utils.errors import places, scored_text
-from bashkir_utils.errors_record import CONTINUATIONS_FILE, PLACES_FILE, ErrorRecord, load_errors, write_errors
+from bashkir_utils.errors import places, scored_text, wellformed
+from bashkir_utils.errors.people import PEOPLE
+from bashkir_utils.errors_record import (
+    CONTINUATIONS_FILE,
+    HELD_AGAINST_FILE,
+    PEOPLE_FILE,
+    PLACES_FILE,
+    ErrorRecord,
+    load_errors,
+    write_errors,
+)
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.runs import evaluate, obtain
 from bashkir_utils.study import Study
@@ -29,6 +38,9 @@ MEASURED = {
     "loop_share",
     "ended",
     "copied_characters",
+    *(f"share_{name}" for name in ("undecided", "tt", "ru", "en", "other")),
+    *wellformed.KIND_COLUMNS.values(),
+    "mixed_vowels",
 }
 
 
@@ -65,6 +77,28 @@ def test_every_continuation_has_its_measures_and_no_text(measured):
     assert len(measured.drawn_by("nucleus")) == len(table)
 
 
+def test_people_are_measured_as_the_models_are_and_their_text_is_not_kept(measured):
+    people = measured.people
+    assert set(people["way"]) == {PEOPLE}
+    assert len(people) == 6, "as many as prompts"
+    assert set(people.columns) >= MEASURED - {"ended"}
+    assert not {"continuation", "model", "run", "found", "ended"} & set(people.columns)
+    assert people["prompt"].str.fullmatch(r"test documents \d+").all()
+    assert people["in_language"].mean() > measured.continuations["in_language"].mean(), "random weights write noise"
+    shown = errors_report.way_table(measured.report, measured.drawn_by("nucleus"), people)
+    assert shown.index.tolist() == ["zero shot", "full", PEOPLE]
+
+
+def test_what_the_measures_were_held_against_is_recorded(measured):
+    known = measured.held_against
+    assert known.searched.documents > 10
+    assert known.searched.characters == known.searched.of_characters
+    assert "training documents" in known.searched.line
+    assert set(known.well_formed.index) == {"ba", "tt", "ru", "en"}
+    assert known.well_formed.loc["ba", "well_formed"] > known.well_formed.loc["en", "well_formed"]
+    assert known.well_formed["sentences"].min() >= errors_record.MIN_SENTENCES
+
+
 def test_parts_of_a_word_with_a_hyphen_are_counted_in_the_training_text():
     train, test = ("Ағай-эне килде. " * 20, "Эне китте."), ("Ағай-эне ҡайтты.", "Ағай ҡайтты.")
     corpus = TextCorpus(train, (), test)
@@ -99,7 +133,7 @@ def recorded(tmp_path, measured):
     folder = tmp_path / "recorded" / "made"
     found = report.record_study(study, corpus, runs, evaluations, folder)
     rows = pd.concat([measured.continuations.assign(run_id=row.run_id, way=row.method) for row in found.rows])
-    write_errors(ErrorRecord(found, rows, measured.places), folder)
+    write_errors(ErrorRecord(found, rows, measured.places, measured.people, measured.held_against), folder)
     return folder
 
 
@@ -107,6 +141,8 @@ def test_what_is_written_is_read_back(recorded, measured):
     (found,) = load_errors(recorded.parent)
     assert len(found.continuations) == len(measured.continuations) * len(found.report.rows)
     pd.testing.assert_frame_equal(found.places, measured.places.reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(found.people, measured.people, check_dtype=False)
+    assert found.held_against == measured.held_against
     table = errors_report.run_table(found.report, found.drawn_by("nucleus"))
     assert table.index.tolist() == [row.run_id for row in found.report.rows]
 
@@ -140,6 +176,51 @@ def test_damage_and_other_runs_are_one_line(recorded):
     with pytest.raises(RunError, match="damaged") as caught:
         load_errors(recorded.parent)
     assert "\n" not in str(caught.value)
+
+
+def test_older_records_are_read_without_what_they_lack(recorded):
+    rows = pd.read_parquet(recorded / CONTINUATIONS_FILE)
+    new = [name for name in rows if name.startswith("share_") or name in errors_report.SUFFIX_NAMES]
+    rows.drop(columns=new).to_parquet(recorded / CONTINUATIONS_FILE)
+    (recorded / PEOPLE_FILE).unlink()
+    (recorded / HELD_AGAINST_FILE).unlink()
+    (found,) = load_errors(recorded.parent)
+    assert found.people.empty
+    assert found.held_against is None
+    rows = found.drawn_by("nucleus")
+    rows = rows.assign(way=rows["way"].str.replace("_", " "))
+    assert len(errors_report.way_table(found.report, rows, found.people)) == 4
+    assert errors_report.suffix_table(found.report, rows, found.people).empty
+    # and what is recorded again without these leaves no older file behind
+    (recorded / HELD_AGAINST_FILE).write_text("{}")
+    write_errors(found, recorded)
+    assert not (recorded / HELD_AGAINST_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "fault"),
+    [
+        (CONTINUATIONS_FILE, lambda table: table.drop(columns="decoding"), "has no column decoding"),
+        (CONTINUATIONS_FILE, lambda table: table.drop(columns="run_id"), "has no column run_id"),
+        (CONTINUATIONS_FILE, lambda table: table.drop(columns="at"), "has no column at"),
+        (CONTINUATIONS_FILE, lambda table: table.head(0), "has no row"),
+        (CONTINUATIONS_FILE, lambda table: table.assign(rep_4="x"), "has no numbers in rep_4"),
+        (PLACES_FILE, lambda table: table.drop(columns="model"), "has no column model"),
+        (PLACES_FILE, lambda table: table.assign(low="x"), "has no numbers in low"),
+        (PEOPLE_FILE, lambda table: table.drop(columns="way"), "has no column way"),
+    ],
+)
+def test_a_damaged_table_is_one_line_when_it_is_loaded(recorded, name, spoil, fault):
+    spoil(pd.read_parquet(recorded / name)).to_parquet(recorded / name)
+    with pytest.raises(RunError, match=f"made is damaged: {name} {fault}; record it again") as caught:
+        load_errors(recorded.parent)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_facts_are_one_line(recorded):
+    (recorded / HELD_AGAINST_FILE).write_text('{"searched": 3}')
+    with pytest.raises(RunError, match=r"made is damaged: held_against\.json cannot be read"):
+        load_errors(recorded.parent)
 
 
 def test_errors_are_recorded_beside_a_study_and_nowhere_else(tmp_path, measured):

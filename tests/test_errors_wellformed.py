@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bashkir_utils.errors import wellformed as wf
 from bashkir_utils.errors.people import passages
 from bashkir_utils.errors.shares import mean_interval, shares
+from bashkir_utils.language import LabelledSentence
 from bashkir_utils.language.misfits import FRONT_BACK
 
 VOCABULARY = wf.Vocabulary(Counter({"смартфон": 3, "йәшел": 1, "диктант": 2}))
@@ -138,6 +139,33 @@ def test_text_in_another_language_is_not_free_of_wrong_suffixes():
     assert found["well_formed"].tolist() == pytest.approx([1 / 4, 0, math.nan], nan_ok=True)
     assert found["wrong_suffix"].tolist() == pytest.approx([1 / 2, math.nan, math.nan], nan_ok=True)
     assert found["invented_stem"].tolist() == pytest.approx([0, math.nan, math.nan], nan_ok=True)
+
+
+def test_wrong_suffixes_of_a_text_by_kind_and_breaks_of_harmony_sum_to_what_they_are_parts_of():
+    # урмантар: consonant series; китаптәр: harmony, and it mixes the vowels, as көнбайыш does; forest is not judged
+    text = table(("a", "Ул", " урмантар китаптәр forest көнбайыш.", False))
+    found = wf.shares_by_continuation(wf.judge_words(text, VOCABULARY), 1).iloc[0]
+    assert found["wrong_suffix"] == pytest.approx(2 / 3)
+    kinds = found[list(wf.KIND_COLUMNS.values())]
+    assert kinds[kinds > 0].to_dict() == pytest.approx({"wrong_harmony": 1 / 3, "wrong_series": 1 / 3})
+    assert found["mixed_vowels"] == pytest.approx(2 / 3)
+
+
+def test_what_the_measure_says_of_sentences_in_other_languages():
+    sentences = [
+        LabelledSentence("ba", "1", "Ул китаптарға"),
+        LabelledSentence("ru", "2", "Диктант лингвистов"),
+        LabelledSentence("ru", "3", "Диктант"),
+        LabelledSentence("en", "4", "forest"),
+    ]
+    found = wf.well_formed_by_language(sentences, VOCABULARY)
+    assert found.index.tolist() == ["ba", "ru", "en"]
+    assert found["sentences"].tolist() == [1, 2, 1]
+    assert found["words"].tolist() == [2, 3, 1]
+    # диктант is in the training text: a Russian word passes, and that is what the reader is told
+    assert found["well_formed"].tolist() == pytest.approx([1, 2 / 3, 0])
+    assert found["attested"].tolist() == pytest.approx([0, 2 / 3, 0])
+    assert found.loc["ru", "low"] < 2 / 3 < found.loc["ru", "high"]
 
 
 def test_shares_of_every_model_sum_to_one():

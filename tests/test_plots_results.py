@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -77,6 +78,17 @@ def test_labels_are_spread_apart_within_the_axes(places):
 def test_crowded_labels_move_up_and_at_the_top_down():
     assert results.spread([0.1, 0.1, 0.5], 0.0625) == [0.1, 0.1625, 0.5]
     assert results.spread([0.5, 1.0, 1.0], 0.0625) == [0.5, 0.9375, 1.0]
+
+
+def test_times_that_are_not_comparable_have_no_front(live):
+    shared = replace(live, record=live.record.model_copy(update={"times_comparable": False}))
+    (axes,) = results.pareto(shared, "wall_seconds", "Shared").axes
+    assert "not comparable" in axes.get_xlabel()
+    assert axes.get_legend() is None
+    assert "Pareto front" not in results.pareto(shared, "wall_seconds", "Shared").interactive
+    for other in (results.pareto(shared, "trainable_parameters", "x"), results.pareto(live, "wall_seconds", "x")):
+        assert [text.get_text() for text in other.axes[0].get_legend().get_texts()] == ["Pareto front"]
+        assert "Pareto front" in other.interactive
 
 
 def test_pareto_of_zero_shot_alone(live):

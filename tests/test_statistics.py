@@ -22,6 +22,7 @@ from bashkir_utils.statistics import (
     over_seeds,
     p_value,
     paired_difference,
+    seeds_apart,
     standard_error,
     variance_components,
 )
@@ -331,6 +332,14 @@ def test_contrasts_may_come_from_different_numbers_of_documents():
     three = compare({"rare": clear, "frequent": clear, "rarer": clear}, 0.95, [6, 50, 3])
     assert three["excludes_zero"].tolist() == [False, True, False]
     assert np.isinf(three["low"]).tolist() == [True, False, True]
+
+
+def test_seeds_apart_is_welchs_test():
+    first, second = [1.0, 1.2, 1.1], [1.4, 2.0, 1.7, 1.6]
+    assert seeds_apart(first, second) == pytest.approx(ttest_ind(first, second, equal_var=False).pvalue)
+    assert seeds_apart([2.0, 2.0], [3.0, 3.0]) == 0
+    assert seeds_apart([2.0, 2.0], [2.0, 2.0]) == 1
+    assert math.isnan(seeds_apart([2.0], [3.0, 4.0]))
 
 
 @given(st.integers(2, 12), st.integers(1, 5))

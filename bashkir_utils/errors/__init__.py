@@ -12,7 +12,7 @@ from .letters import (
 )
 from .loss import Scored, worst_documents, worst_words
 from .repetition import MAX_PERIOD, Loop, distinct, longest_loop, repeated_ngrams
-from .summary import MEASURES, beside_text, measure, summarise_continuations
+from .summary import MEASURES, SHARE_COLUMNS, beside_text, measure, summarise_continuations
 from .switching import follow
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_PERIOD",
     "MEASURES",
     "MIN_LETTERS",
+    "SHARE_COLUMNS",
     "SHORT",
     "Loop",
     "Scored",

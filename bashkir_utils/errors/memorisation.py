@@ -45,6 +45,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Searched:
+    """How much of the training text copies were searched in."""
+
+    documents: int
+    characters: int
+    of_characters: int
+
+    @property
+    def line(self) -> str:
+        """Plain text that says so."""
+        return (
+            f"Searched: the first {self.documents:,} training documents, {self.characters:,} of "
+            f"{self.of_characters:,} characters ({self.characters / max(self.of_characters, 1):.0%})."
+        )
+
+
+@dataclass(frozen=True)
 class CopyIndex:
     """Training documents that can be searched for any run of text."""
 
@@ -61,6 +78,11 @@ class CopyIndex:
     """Of text that are searched."""
     of_characters: int
     """Of text that there are."""
+
+    @property
+    def searched(self) -> Searched:
+        """How much can be found in it."""
+        return Searched(len(self.ids), self.characters, self.of_characters)
 
     def holds(self, run: str) -> bool:
         """Whether any document has this run; it must not be empty."""
@@ -115,10 +137,7 @@ def index_documents(documents: pd.DataFrame, max_characters: int = MAX_CHARACTER
 
 def coverage_line(index: CopyIndex) -> str:
     """Plain text: how much of the training text was searched."""
-    return (
-        f"Searched: the first {len(index.ids):,} training documents, {index.characters:,} of {index.of_characters:,} "
-        f"characters ({index.characters / max(index.of_characters, 1):.0%})."
-    )
+    return index.searched.line
 
 
 def run_lengths(units: int, holds: Callable[[int, int], bool]) -> np.ndarray:

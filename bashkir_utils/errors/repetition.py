@@ -26,10 +26,13 @@ def repeated_ngrams(text: str, n: int = 4) -> float:
 
 
 def distinct(texts: Sequence[str], n: int = 2) -> float:
-    """distinct-n of Li et al. (2016): distinct n-grams of all texts over their words; NaN without words."""
-    words = [text.split() for text in texts]
-    total = sum(map(len, words))
-    return len({ngram for line in words for ngram in _ngrams(line, n)}) / total if total else math.nan
+    """distinct-n: distinct n-grams of words of all texts together over all their n-grams; NaN without any.
+
+    Li et al. (2016) divide by the number of words. A text of w words has only w - n + 1 n-grams, so that short texts
+    could not reach 1 by that: it would measure length. Of more text it is lower all the same: compare as much.
+    """
+    ngrams = [ngram for text in texts for ngram in _ngrams(text.split(), n)]
+    return len(set(ngrams)) / len(ngrams) if ngrams else math.nan
 
 
 def longest_loop(text: str, *, max_period: int = MAX_PERIOD) -> Loop:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 
 import pandas as pd
 
+from .identifier import CLASSES, UNDECIDED
 from .letters import non_bashkir_letter_share
 from .repetition import distinct, longest_loop, repeated_ngrams
 
 ORDERS = (1, 2, 3, 4)
 """Lengths n of the n-grams of rep-n and distinct-n."""
+SHARE_COLUMNS: Mapping[str, str] = MappingProxyType({name: f"share_{name}" for name in (UNDECIDED, *CLASSES)})
+"""Columns for the shares of a text's words by language; the target has none: its share is ``in_language``."""
 MEASURES = (
     "in_language",
+    *SHARE_COLUMNS.values(),
     "rep_4",
     "distinct_2",
     "loop_share",
@@ -40,13 +45,14 @@ def measure(continuations: pd.DataFrame) -> pd.DataFrame:
     """Add to each continuation what can be counted in its own text.
 
     Args:
-        continuations: columns model, decoding (missing for text that no model wrote) and continuation.
+        continuations: columns model, decoding (missing for text that no model wrote), continuation and, where a prompt
+            has several, sample (from 0; missing for text that no model wrote).
 
     Returns:
         ``continuations`` with rep_1 … rep_4 (Welleck et al., 2020; NaN for a text too short for such n-grams);
-        distinct_1 … distinct_4 (Li et al., 2016: of all the texts of its model and decoding together, and so lower
-        where they are longer); longest_loop (characters of the longest loop) and loop_share (of the characters), NaN
-        for a text without words; non_bashkir_letters (share of its letters; NaN without).
+        distinct_1 … distinct_4 (after Li et al., 2016: of as many texts of each model and decoding, the first samples,
+        together; lower where they are longer); longest_loop (characters of the longest loop) and loop_share (of the
+        characters), NaN for a text without words; non_bashkir_letters (share of its letters; NaN without).
     """
     texts = continuations["continuation"]
     loops = texts.map(lambda text: longest_loop(text).characters if text.split() else math.nan).astype(float)
@@ -60,10 +66,16 @@ def measure(continuations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _distinct_together(continuations: pd.DataFrame, n: int) -> list[float]:
-    """distinct-n of all the texts of its model and decoding, for each text."""
-    groups = continuations.groupby(["model", "decoding"], sort=False, dropna=False)
-    found = groups["continuation"].agg(lambda own: distinct(own.tolist(), n)).astype(float).tolist()
-    return [found[group] for group in groups.ngroup()]
+    """distinct-n of the texts of its model and decoding, for each text: of as many as the smallest group has.
+
+    More text has a lower value by itself, so only the first sample of every prompt counts, and no group's surplus.
+    """
+    groups = continuations.groupby(["model", "decoding"], sort=False, dropna=False).ngroup()
+    sample = continuations.get("sample", pd.Series(0, index=continuations.index)).fillna(0)
+    first = continuations["continuation"][sample == 0].groupby(groups, sort=False)
+    count = int(first.size().min()) if len(continuations) else 0
+    found = {group: distinct(own.head(count).tolist(), n) for group, own in first}
+    return [found[group] for group in groups]
 
 
 def summarise_continuations(measured: pd.DataFrame) -> pd.DataFrame:

@@ -22,10 +22,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import pandas as pd
 
-from ..language import ALPHABET, analyse
+from ..language import ALPHABET, LabelledSentence, analyse
 from ..language.misfits import (
     KINDS,
     VERBS_OF_NOUNS,
@@ -54,6 +55,16 @@ BROKEN, NUMBER, FOREIGN, ATTESTED, READ, REGULAR, WRONG, INVENTED, UNREAD = CLAS
 WELL_FORMED = (ATTESTED, READ, REGULAR)
 OUTSIDE = (BROKEN, NUMBER, FOREIGN)
 """Classes of what no rule for words can judge."""
+KIND_COLUMNS: Mapping[str, str] = MappingProxyType(
+    dict(
+        zip(
+            KINDS,
+            ("wrong_harmony", "wrong_rounding", "wrong_series", "wrong_velar", "wrong_voicing", "wrong_shape"),
+            strict=True,
+        )
+    )
+)
+"""Columns of :func:`shares_by_continuation` by kind of wrong suffix."""
 MIN_STEM_COUNT = 3
 """How often the training text has a word that may be the stem of others: fewer times may be a slip of the pen."""
 _LETTERS = frozenset(ALPHABET)
@@ -157,10 +168,12 @@ def judge_words(continuations: pd.DataFrame, vocabulary: Vocabulary) -> pd.DataF
 
 
 def shares_by_continuation(words: pd.DataFrame, continuations: int) -> pd.DataFrame:
-    """Shares of the words of each continuation: well_formed, wrong_suffix and invented_stem; NaN without words.
+    """Shares of the words of each continuation; NaN without words.
 
-    The last two are shares of the words in letters of the language (not of ``OUTSIDE``), and NaN without any: only
-    these can have a wrong suffix, and text in another language should not look free of them.
+    Columns: well_formed, wrong_suffix, those of ``KIND_COLUMNS`` (which sum to wrong_suffix), invented_stem and
+    mixed_vowels (words that mix front and back vowels). All but the first are shares of the words in letters of the
+    language (not of ``OUTSIDE``), and NaN without any: only these can have a wrong suffix, and text in another language
+    should not look free of them.
 
     Args:
         words: of :func:`judge_words`.
@@ -170,7 +183,9 @@ def shares_by_continuation(words: pd.DataFrame, continuations: int) -> pd.DataFr
     found = {
         "well_formed": _share_of_each(words, words["class"].isin(WELL_FORMED)),
         "wrong_suffix": _share_of_each(inside, inside["class"] == WRONG),
+        **{column: _share_of_each(inside, inside["kind"] == kind) for kind, column in KIND_COLUMNS.items()},
         "invented_stem": _share_of_each(inside, inside["class"] == INVENTED),
+        "mixed_vowels": _share_of_each(inside, inside["mixed"].astype(bool)),
     }
     return pd.DataFrame(found).reindex(range(continuations)).rename_axis(None)
 
@@ -191,6 +206,34 @@ def class_shares(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 def kind_shares(words: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """Share of each model's words that have a wrong suffix of each kind: model, kind, share, low, high, words."""
     return shares(words, "kind", KINDS, confidence)
+
+
+def well_formed_by_language(
+    sentences: Sequence[LabelledSentence], vocabulary: Vocabulary, confidence: float = 0.95
+) -> pd.DataFrame:
+    """How many words of sentences in a known language count as well formed: what the measure says of other languages.
+
+    The training text holds quotations, names and loans, and each of their words passes as attested from then on.
+
+    Args:
+        sentences: whose language is known; they must not come from the training text.
+        vocabulary: what is known.
+        confidence: of the intervals, which draw sentences.
+
+    Returns:
+        by language, in order of appearance: sentences, words, well_formed (share), low, high, and attested (share that
+        is well formed because the training text has it).
+    """
+    rows = [(each.language, str(place), each.text, True) for place, each in enumerate(sentences)]
+    table = pd.DataFrame(rows, columns=["model", "prompt", "continuation", "ended"])
+    # the number of a sentence stands for a prompt, which words must not be joined to
+    words = judge_words(table.assign(continuation=" " + table["continuation"]), vocabulary)
+    words = words.assign(mark=words["class"].isin(WELL_FORMED))
+    found = shares(words, "mark", (True,), confidence).set_index("model").rename(columns={"share": "well_formed"})
+    attested = words["class"].eq(ATTESTED).groupby(words["model"], sort=False).mean().rename("attested")
+    counts = table.groupby("model", sort=False).size().rename("sentences")
+    joined = found.join(counts).join(attested).rename_axis("language")
+    return joined[["sentences", "words", "well_formed", "low", "high", "attested"]]
 
 
 def well_formed_table(words: pd.DataFrame, models: Iterable[str], confidence: float = 0.95) -> pd.DataFrame:

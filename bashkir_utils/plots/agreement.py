@@ -1,4 +1,4 @@
-"""Figure of agreement: which measures of generated text go with perplexity over the runs of a study."""
+"""Figure of agreement: which measures of generated text go with perplexity over a study's ways of adaptation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from .style import LABEL_CHARACTERS, OKABE_ITO, new_figure, plain, styled
 def correlations(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], title: str) -> Figure:
     """Rank correlation of each measure with each reference, with intervals; one panel a reference.
 
+    Points are filled where the correlation is claimed, and hollow where it may be chance.
+
     Args:
-        tables: by name of the reference, as ``errors.agreement.correlations`` gives them.
+        tables: by name of the reference, as ``errors.agreement.corrected`` gives them.
         names: measures in words.
         title: of the figure.
     """
@@ -27,7 +29,11 @@ def correlations(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str], t
             axes.axvline(0, color="#000000", linestyle="--", linewidth=1)
             value = table["correlation"].to_numpy()
             reach = np.nan_to_num(np.vstack([value - table["low"], table["high"] - value]).astype(float))
-            axes.errorbar(value, places, xerr=reach.clip(min=0), fmt="o", color=OKABE_ITO[0], capsize=3)
+            axes.errorbar(
+                value, places, xerr=reach.clip(min=0), fmt="o", color=OKABE_ITO[0], markerfacecolor="white", capsize=3
+            )
+            claimed = table["claimed"].to_numpy(dtype=bool)
+            axes.plot(value[claimed], places[claimed], "o", color=OKABE_ITO[0])
             labels = [plain(names.get(str(name), str(name)), LABEL_CHARACTERS) for name in table.index]
             axes.set_yticks(places, labels)
             axes.set(xlim=(-1.05, 1.05), ylim=(-0.6, len(table) - 0.4))

@@ -15,7 +15,7 @@ from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure as bokeh_figure
 
 from ..markup import visible_text
-from ..report import StudyReport, pareto_front, results_table
+from ..report import StudyReport, may_be_ranked, pareto_front, results_table
 from .style import METHOD_COLOURS
 
 COST_FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -33,7 +33,8 @@ MARKERS: Mapping[str, str] = MappingProxyType({"full": "square", "lora": "circle
 def pareto(report: StudyReport, cost: str, cost_name: str) -> str:
     """JSON for Bokeh in the browser: trained runs with a finite loss, against a cost (log scale), and their front.
 
-    The pointer on a run shows its name, its bits per byte with the interval, and every cost.
+    By times that are not comparable there is no front. The pointer on a run shows its name, its bits per byte with the
+    interval, and every cost.
     """
     table = results_table(report).reset_index()
     trained = table[np.isfinite(table["bits_per_byte"]) & (table["kind"] != "zero_shot")]
@@ -49,7 +50,8 @@ def pareto(report: StudyReport, cost: str, cost_name: str) -> str:
     )
     plot.xaxis.formatter = NumeralTickFormatter(format="0a")
     plot.toolbar.logo = None
-    _draw_front(plot, trained[trained["diverged"] == ""], cost)
+    if may_be_ranked(report, cost):
+        _draw_front(plot, trained[trained["diverged"] == ""], cost)
     runs = [_draw_kind(plot, str(kind), rows, cost) for kind, rows in trained.groupby("kind", sort=False)]
     plot.add_tools(HoverTool(renderers=[*runs], tooltips=_tooltips()))
     return json.dumps(json_item(plot))

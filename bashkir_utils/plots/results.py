@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from ..report import MEASURE_NAMES, StudyReport, pareto_front, results_table
+from ..report import MEASURE_NAMES, StudyReport, may_be_ranked, pareto_front, results_table
 from . import interactive
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, plain, styled
 
@@ -45,38 +45,45 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
     """Bits per byte against a cost (a key of ``COST_NAMES``, log scale), intervals drawn, Pareto front joined.
 
     Zero-shot models have no cost, so each is a horizontal line. Labels stand at the right, with a line to their point.
-    A run that diverged is hollow and on no front; one without a finite loss is only named.
+    A run that diverged is hollow and on no front; one without a finite loss is only named. By times that are not
+    comparable there is no front, and the axis says so.
     """
     everything = results_table(report)
     table = everything[np.isfinite(everything["bits_per_byte"])]
     trained = table[table["kind"] != "zero_shot"]
     figure, (axes,) = new_figure(height=4.2)
     figure.data = everything.reset_index()
-    figure.interactive = interactive.pareto(report, cost, COST_NAMES[cost])
+    ranked = may_be_ranked(report, cost)
+    name = COST_NAMES[cost] + ("" if ranked else " (not comparable)")
+    figure.interactive = interactive.pareto(report, cost, name)
     with styled():
         if len(trained):
+            if ranked:
+                _draw_front(axes, trained[trained["diverged"] == ""], cost)
+                axes.legend(loc="best")
             _draw_points(axes, trained, cost)
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             axes.xaxis.set_major_formatter("{x:g}" if cost == "wall_seconds" else EngFormatter(sep=""))
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.legend(loc="best")
         for value in table.loc[table["kind"] == "zero_shot", "bits_per_byte"]:
             axes.axhline(value, color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
         axes.margins(x=0.15, y=0.15)
-        axes.set(xlabel=COST_NAMES[cost], ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
+        axes.set(xlabel=name, ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)
         _label_at_right(axes, table, cost)
         if missing := [str(label) for label in everything.index.difference(table.index)]:
             axes.text(0, -0.22, f"loss not finite: {', '.join(missing)}", transform=axes.transAxes, parse_math=False)
     return figure
 
 
-def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
-    kept = trained[trained["diverged"] == ""]
+def _draw_front(axes: Axes, kept: pd.DataFrame, cost: str) -> None:
     front = kept.iloc[pareto_front(kept[cost].tolist(), kept["bits_per_byte"].tolist())]
     axes.plot(
         front[cost], front["bits_per_byte"], color="#000000", linewidth=1, alpha=0.5, label="Pareto front", zorder=1
     )
+
+
+def _draw_points(axes: Axes, trained: pd.DataFrame, cost: str) -> None:
     for row in trained.to_dict("records"):
         value, kind = row["bits_per_byte"], row["kind"]
         reach = [[max(value - row["bits_per_byte_low"], 0)], [max(row["bits_per_byte_high"] - value, 0)]]

@@ -21,12 +21,12 @@ from .failures import Reason
 from .markup import escape_markdown, html_table
 from .report import Result, StudyReport, diverged
 from .statistics import (
+    ENOUGH_DRAWS,
     Bootstrap,
     Contrast,
     aligned,
     bootstrap,
     compare,
-    draws_needed,
     mean_contrast,
     over_seeds,
     variance_components,
@@ -227,7 +227,7 @@ def compare_all(report: StudyReport) -> pd.DataFrame:
         p_holm, excludes_zero; see ``statistics.compare``.
     """
     pairs = list(combinations([arm.label for arm in arms(report) if arm.runs], 2))
-    drawn = _drawn(report, len(pairs))
+    drawn = _drawn(report)
     contrasts = {str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}
     table = compare(contrasts, report.confidence, report.documents["id"].nunique())
     table.insert(0, "first", [first for first, _ in pairs])
@@ -235,15 +235,15 @@ def compare_all(report: StudyReport) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _drawn(report: StudyReport, comparisons: int) -> Bootstrap:
-    """Bootstrap draws of every way that has a run, enough for a family of that size."""
+def _drawn(report: StudyReport) -> Bootstrap:
+    """Bootstrap draws of every way that has a run."""
     kept = {arm.label: [run.run_id for run in arm.runs] for arm in arms(report) if arm.runs}
     scores = dict(iter(report.documents.groupby("run_id")))
     losses, sizes = aligned([scores[run_id] for run_ids in kept.values() for run_id in run_ids])
     ends = np.cumsum([len(run_ids) for run_ids in kept.values()])
     split = dict(zip(kept, np.split(losses, ends[:-1]), strict=True))
     setting = int(report.record.settings["evaluation"]["bootstrap_samples"])
-    return bootstrap(split, sizes, max(setting, draws_needed(comparisons, report.confidence)))
+    return bootstrap(split, sizes, max(setting, ENOUGH_DRAWS))
 
 
 def differences_from(report: StudyReport, reference: str) -> pd.DataFrame:
@@ -443,8 +443,7 @@ def rank_effects(report: StudyReport) -> pd.DataFrame:
         columns model, kind, lower, higher, difference, low, high, p, p_holm, excludes_zero; empty without two ranks.
     """
     steps = _rank_steps(report)
-    # the means over models are at most as many again
-    drawn = _drawn(report, 2 * len(steps)) if steps else None
+    drawn = _drawn(report) if steps else None
     contrasts = {step: drawn.difference(higher, lower) for step, (lower, higher) in steps.items()} if drawn else {}
     contrasts |= _over_models(contrasts)
     keys = list(contrasts)

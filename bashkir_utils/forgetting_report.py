@@ -13,7 +13,7 @@ from .comparisons import Arm, arms, what_is_claimed
 from .markup import escape_html, escape_markdown, html_table
 from .report import HELD_OUT_COLUMNS, StudyReport
 from .runs import Run, forgetting, has_forgetting
-from .statistics import Bootstrap, aligned, bootstrap, compare, draws_needed
+from .statistics import ENOUGH_DRAWS, Bootstrap, aligned, bootstrap, compare
 from .study import Study
 from .workspace import Workspace
 
@@ -49,8 +49,7 @@ def with_held_out(report: StudyReport, held_out: pd.DataFrame | None) -> StudyRe
 def forgetting_table(report: StudyReport) -> pd.DataFrame:
     """Change of bits per byte in other languages by every way of adaptation, against the same model as it came.
 
-    Paired over paragraphs as in ``comparisons``, with Student's t where a way has several seeds; all rows are one
-    family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
+    Paired over paragraphs as in ``comparisons``; all rows are one family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
 
     Returns:
         columns label, model, kind, language, before, after (bits per byte), difference (positive: forgotten), low,
@@ -61,7 +60,7 @@ def forgetting_table(report: StudyReport) -> pd.DataFrame:
     languages = list(dict.fromkeys(report.held_out["language"])) if pairs else []
     rows, contrasts = [], {}
     for language in languages:
-        drawn = _drawn(report, language, len(pairs) * len(languages))
+        drawn = _drawn(report, language)
         for arm, base in pairs:
             contrasts[f"{arm.label}, {language}"] = drawn.difference(arm.label, base.label)
             about = {"label": arm.label, "model": arm.model, "kind": arm.kind, "language": language}
@@ -83,14 +82,14 @@ def _pairs(report: StudyReport) -> list[tuple[Arm, Arm]]:
     return [(arm, bases[arm.model]) for arm in found if arm.kind != "zero_shot" and arm.model in bases]
 
 
-def _drawn(report: StudyReport, language: str, comparisons: int) -> Bootstrap:
-    """Bootstrap draws of every way on one language's paragraphs, enough for a family of that size."""
+def _drawn(report: StudyReport, language: str) -> Bootstrap:
+    """Bootstrap draws of every way on one language's paragraphs."""
     scores = dict(iter(report.held_out[report.held_out["language"] == language].groupby("run_id")))
     chosen = {arm.label: arm for pair in _pairs(report) for arm in pair}
     losses, sizes = aligned([scores[run.run_id] for arm in chosen.values() for run in arm.runs])
     ends = np.cumsum([len(arm.runs) for arm in chosen.values()])
     setting = int(report.record.settings["evaluation"]["bootstrap_samples"])
-    samples = max(setting, draws_needed(comparisons, report.confidence))
+    samples = max(setting, ENOUGH_DRAWS)
     return bootstrap(dict(zip(chosen, np.split(losses, ends[:-1]), strict=True)), sizes, samples)
 
 

@@ -19,7 +19,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import rankdata
 
 from ..markup import escape_markdown, html_table
-from ..statistics import bootstrap_ratios, compare, draws_needed
+from ..statistics import bootstrap_ratios, compare
 
 MIN_RUNS = 5
 """Fewer runs give no rank correlation worth an interval."""
@@ -168,8 +168,7 @@ def _choice(values: pd.DataFrame, want: Want, confidence: float, unit: str, seed
         return choice_row({}, want, [], 0)
     units = next(iter(by_way.values())).shape[1]
     pairs = list(combinations(by_way, 2))
-    samples = max(SAMPLES, draws_needed(len(pairs), confidence))
-    drawn = bootstrap_ratios(by_way, np.ones(units), samples, seed)
+    drawn = bootstrap_ratios(by_way, np.ones(units), SAMPLES, seed)
     found = compare({str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}, confidence, units)
     told = [set(pair) for pair, apart in zip(pairs, found["excludes_zero"], strict=True) if apart]
     best = choice_row(drawn.values, want, [], units)["choose"]

@@ -118,6 +118,11 @@ class Result(Recorded):
     """Whether the weights were drawn at random before training."""
     flops: float | None = None
     """Floating-point operations of the training, by the plan's formulas; None where they are not known."""
+    lora_alpha: int | None = None
+    learning_rate: float | None = None
+    """None where nothing was trained, and in records of earlier versions."""
+    revision: str | None = None
+    """Of the weights; None where none is named, and in records of earlier versions."""
 
     @property
     def quantised(self) -> bool:
@@ -408,6 +413,9 @@ def _result(run: Run, evaluation: Evaluation) -> Result:
         vocabulary=_vocabulary_facts(run),
         from_nothing=spec.model.source.startswith("scratch:"),
         flops=_flops(record),
+        lora_alpha=spec.method.lora_alpha,
+        learning_rate=spec.method.learning_rate if spec.training else None,
+        revision=spec.model.revision,
         **{metric: evaluation.summary[metric] for metric in UNITS},
         **{cost: record.get(cost, 0) for cost in costs},
     )

@@ -69,8 +69,8 @@ def bfloat16_hardware() -> tuple[bool, str]:
 
 
 def load_base(model: ModelSpec, method: MethodSpec, precision: Precision, workspace: Workspace) -> PreTrainedModel:
-    """The pretrained model as ``method`` needs it: NF4 for QLoRA, else in the weights' format."""
-    return load_model(model, workspace, dtype=precision.weights, quantised=method.kind == "qlora")
+    """The pretrained model as ``method`` needs it: in NF4 if it is quantised, else in the weights' format."""
+    return load_model(model, workspace, dtype=precision.weights, quantised=method.quantised)
 
 
 def adapt(base: PreTrainedModel, method: MethodSpec, new_ids: Sequence[int] = ()) -> AnyModel:

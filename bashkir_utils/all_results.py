@@ -48,7 +48,7 @@ def _scores(row: Result) -> dict[str, object]:
     trained = row.kind != "zero_shot"
     return {
         "model": row.model,
-        "way": row.method.replace("_", " "),
+        "way": row.way,
         "seed": row.seed if trained else math.nan,
         "bits_per_byte": row.bits_per_byte.value,
         "low": row.bits_per_byte.low,

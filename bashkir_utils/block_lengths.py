@@ -3,16 +3,17 @@
 Two studies that differ in their block length are paired run by run (:func:`beside`). On a small scale, one model scores
 the same documents in windows of two lengths (:func:`context_worth`). Costs are bits per byte, short less long: above 0,
 the short length costs. An interval is value ± t · √v with v from the documents, as for a ratio of sums (W. G. Cochran,
-Sampling Techniques, 1977, section 2.11), and from the seeds where there are several; the degrees of freedom of the sum
-are those of B. L. Welch (Biometrika 34, 1947).
+Sampling Techniques, 1977, section 2.11), of as many documents as their sizes are worth (``statistics``), and from the
+seeds where there are several; the degrees of freedom of the sum are those of B. L. Welch (Biometrika 34, 1947).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from .packing import encode
 from .report import Result, StudyReport, diverged
 from .rereading import MAX_LENGTH, Lengths
 from .runs import Run
-from .statistics import aligned
+from .statistics import Variance, aligned, effective_units
 from .study import EvaluationSpec, TrainingSpec
 from .workspace import Workspace
 
@@ -39,6 +40,16 @@ DOCUMENTS, LOOKED_AT = 4, 200
 """Long test documents that show what context is worth, and from how many they are chosen: a pass of seconds."""
 CUT_ONLY = ("block_length", "batch_size", "gradient_accumulation")
 """Settings of a training that may differ between two studies of one pair: how the same tokens are cut into blocks."""
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "kind": "kind",
+        "rank": "rank",
+        "lora_alpha": "lora_alpha",
+        "learning_rate": "learning rate",
+        "revision": "revision of the weights",
+    }
+)
+"""What two runs of one way must have in common, by its name in a record."""
 
 Way = tuple[str, str]
 """Names of a model and of a method."""
@@ -60,13 +71,14 @@ def cost(short: np.ndarray, long: np.ndarray, sizes: np.ndarray, level: float) -
     if documents < 2:
         return Interval(value, -math.inf, math.inf)
     rest = bits.mean(axis=0) - value * sizes
-    parts = {documents - 1: documents * float(rest.var(ddof=1)) / float(sizes.sum()) ** 2}
+    units = max(effective_units(sizes), 2)
+    parts = [Variance(float((rest**2).sum()) / float(sizes.sum()) ** 2 * units / (units - 1), units - 1)]
     if seeds > 1:
-        parts[seeds - 1] = parts.get(seeds - 1, 0.0) + float(by_seed.var(ddof=1)) / seeds
-    variance = sum(parts.values())
+        parts.append(Variance(float(by_seed.var(ddof=1)) / seeds, seeds - 1))
+    variance = sum(part.value for part in parts)
     if variance == 0:
         return Interval(value, value, value)
-    freedom = variance**2 / sum(part**2 / degrees for degrees, part in parts.items())
+    freedom = variance**2 / sum(part.value**2 / part.degrees for part in parts)
     half = float(student.ppf(1 - level / 2, freedom)) * math.sqrt(variance)
     return Interval(value, value - half, value + half)
 
@@ -82,7 +94,8 @@ def block_length(report: StudyReport) -> int:
 def recorded_pairs(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, StudyReport]]:
     """Studies that differ in how their training tokens are cut into blocks and in nothing else of the training.
 
-    They are of one corpus and share a way of adaptation; the one with the shorter blocks comes first.
+    They are of one corpus and share a way of adaptation with the same settings, as far as the records know them; the
+    one with the shorter blocks comes first.
     """
     ordered = sorted(reports, key=block_length)
     return [(short, long) for short, long in combinations(ordered, 2) if _belong_together(short, long)]
@@ -113,7 +126,12 @@ def _ways(report: StudyReport) -> dict[Way, dict[int, Result]]:
 
 
 def _paired(short: StudyReport, long: StudyReport) -> dict[Way, list[tuple[Result, Result]]]:
-    """Runs of the two studies, paired by seed, for every way of adaptation with a seed in common."""
+    """Runs of the two studies, paired by seed, for every way of adaptation alike in both with a seed in common."""
+    return {way: runs for way, runs in _of_one_name(short, long).items() if not _differences(runs)}
+
+
+def _of_one_name(short: StudyReport, long: StudyReport) -> dict[Way, list[tuple[Result, Result]]]:
+    """Runs of the two studies, paired by the names of model and method and by seed."""
     others = _ways(long)
     pairs = {
         way: [(runs[seed], others[way][seed]) for seed in sorted(runs.keys() & others[way].keys())]
@@ -121,6 +139,17 @@ def _paired(short: StudyReport, long: StudyReport) -> dict[Way, list[tuple[Resul
         if way in others
     }
     return {way: runs for way, runs in pairs.items() if runs}
+
+
+def _differences(runs: Sequence[tuple[Result, Result]]) -> list[str]:
+    """The settings of one way that two studies know to be different, in words; empty where they are alike."""
+    values = {name: [(getattr(one, key), getattr(other, key)) for one, other in runs] for key, name in SETTINGS.items()}
+    return [
+        f"{name} {one} and {other}"
+        for name, pairs in values.items()
+        for one, other in dict.fromkeys(pairs)
+        if None not in {one, other} and one != other
+    ]
 
 
 def beside(short: StudyReport, long: StudyReport) -> pd.DataFrame:
@@ -203,7 +232,8 @@ def beside_findings(short: StudyReport, long: StudyReport) -> str:
         "No cost can be claimed (the interval includes 0)": trained[~trained["excludes_zero"]],
     }
     sentences = [f"{what}: {_listed(rows)}." for what, rows in groups.items() if len(rows)]
-    sentences += [*_windows(short, long, table), *_few_seeds(trained), *_unpaired(short, long, table)]
+    sentences += [*_windows(short, long, table), *_few_seeds(trained), *_unlike(short, long)]
+    sentences += [*_unchecked(short, long), *_unpaired(short, long, table)]
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
@@ -230,6 +260,22 @@ def _few_seeds(trained: pd.DataFrame) -> list[str]:
     if (trained["seeds"] == 1).any():
         return ["With one seed in common the interval covers the documents alone: another seed may give another cost."]
     return []
+
+
+def _unlike(short: StudyReport, long: StudyReport) -> list[str]:
+    found = {way: _differences(runs) for way, runs in _of_one_name(short, long).items()}
+    listed = "; ".join(
+        f"{escape_markdown(' '.join(way))} ({escape_markdown(', '.join(what))})" for way, what in found.items() if what
+    )
+    return [f"Not paired, since more than the blocks differs: {listed}."] if listed else []
+
+
+def _unchecked(short: StudyReport, long: StudyReport) -> list[str]:
+    """That a record of an earlier version does not know its learning rates."""
+    runs = [run for pairs in _paired(short, long).values() for pair in pairs for run in pair]
+    if all(run.learning_rate is not None for run in runs if run.kind != "zero_shot"):
+        return []
+    return ["One of the records does not know its learning rates, so it is not checked that they are alike."]
 
 
 def _unpaired(short: StudyReport, long: StudyReport, table: pd.DataFrame) -> list[str]:

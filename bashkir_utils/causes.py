@@ -28,6 +28,7 @@ from .adapt import AnyModel, adapt, choose_precision, load_base
 from .corpus import Corpus
 from .evaluation import choose_documents, score_ids
 from .exceptions import DivergenceError, ProfileError, RunError
+from .markup import escape_markdown
 from .models import load_tokenizer
 from .packing import PackedBlocks, boundaries, encode, pack
 from .runs import Run, evaluate, obtain
@@ -85,6 +86,8 @@ class Cause:
     sign: str
     """How it could be noticed."""
     report: Callable[[Bench], Reported]
+    setting: str | None = None
+    """The setting of a method that produces it; None where a profile cannot."""
 
 
 def bench(study: Study, corpus: Corpus, workspace: Workspace) -> Bench:
@@ -140,6 +143,16 @@ def measure(cause: Cause, bench: Bench) -> Reported:
 def healthy_run(bench: Bench) -> Run:
     """The run in which nothing is broken, trained if it is not in the store."""
     return obtain(bench.spec, bench.corpus, bench.workspace)
+
+
+def settings_sentence() -> str:
+    """Markdown: how many of the causes come from a setting of a profile, and which."""
+    ordinary = [cause for cause in CAUSES if cause.setting is not None]
+    names = ", ".join(f"{escape_markdown(cause.name)} (`{cause.setting}`)" for cause in ordinary)
+    return (
+        f"**{len(ordinary)} of the {len(CAUSES)}** faults below come from an ordinary setting of a profile: {names}. "
+        f"No setting leads to the other {len(CAUSES) - len(ordinary)}, so this chapter makes them in its own code."
+    )
 
 
 def table(bench: Bench, causes: Sequence[Cause] | None = None) -> pd.DataFrame:
@@ -428,6 +441,7 @@ LEARNING_RATE = Cause(
     "The learning rate is thirty times too high, as when that of another optimiser is copied.",
     "Training loss rises or stays high; bits per byte above those of the base.",
     partial(with_learning_rate, factor=30.0),
+    "learning_rate",
 )
 NOT_LOADED = Cause(
     "adapter not loaded",
@@ -478,12 +492,14 @@ CAUSES: tuple[Cause, ...] = (
         "Only the attention layers get an adapter.",
         "Fewer trainable parameters than the table of the method says.",
         partial(with_target_modules, names=ATTENTION),
+        "target_modules",
     ),
     Cause(
         "one projection only",
         "A list of layers for another architecture matches one projection of the attention; peft does not complain.",
         "Far fewer trainable parameters.",
         partial(with_target_modules, names=ONE_PROJECTION),
+        "target_modules",
     ),
     Cause(
         "padding counted as text",

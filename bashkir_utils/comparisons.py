@@ -19,20 +19,20 @@ import pandas as pd
 
 from .failures import Reason
 from .markup import escape_markdown, html_table
-from .report import Result, StudyReport, diverged
+from .report import Result, StudyReport, diverged, way_name
 from .statistics import (
+    ENOUGH_DRAWS,
     Bootstrap,
     Contrast,
     aligned,
     bootstrap,
     compare,
-    draws_needed,
     mean_contrast,
     over_seeds,
     variance_components,
 )
 
-FEW_DOCUMENTS, FEW_SEEDS = 30, 10
+FEW_DOCUMENTS, FEW_SOURCES, FEW_SEEDS = 30, 10, 10
 ALL_MODELS, IN_TRAINING = "all models", "loss not finite in training"
 KIND_NAMES = MappingProxyType({"lora": "LoRA", "qlora": "QLoRA", "full": "full fine-tuning", "zero_shot": "zero-shot"})
 
@@ -70,6 +70,11 @@ class Arm:
         if len(values) == 1:
             return self.runs[0].bits_per_byte.low, self.runs[0].bits_per_byte.high
         return min(values), max(values)
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the weights of the base are in NF4."""
+        return self.kind == "qlora" or any(run.quantised for run in self.runs)
 
     @property
     def left_out(self) -> str:
@@ -115,7 +120,7 @@ def _arms_without_runs(report: StudyReport, known: Mapping[tuple[str, str], str]
     for each in report.record.failed:
         if (each.model, each.method) in known:
             continue
-        method = each.method.replace("_", " ")
+        method = way_name(each.method)
         label = f"{each.model} {method}" if several else method
         arm = missing.setdefault(label, Arm(label, each.model, each.kind, each.rank, (), {}, {}))
         if each.reason == Reason.DIVERGED:
@@ -227,7 +232,7 @@ def compare_all(report: StudyReport) -> pd.DataFrame:
         p_holm, excludes_zero; see ``statistics.compare``.
     """
     pairs = list(combinations([arm.label for arm in arms(report) if arm.runs], 2))
-    drawn = _drawn(report, len(pairs))
+    drawn = _drawn(report)
     contrasts = {str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}
     table = compare(contrasts, report.confidence, report.documents["id"].nunique())
     table.insert(0, "first", [first for first, _ in pairs])
@@ -235,15 +240,15 @@ def compare_all(report: StudyReport) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _drawn(report: StudyReport, comparisons: int) -> Bootstrap:
-    """Bootstrap draws of every way that has a run, enough for a family of that size."""
+def _drawn(report: StudyReport) -> Bootstrap:
+    """Bootstrap draws of every way that has a run."""
     kept = {arm.label: [run.run_id for run in arm.runs] for arm in arms(report) if arm.runs}
     scores = dict(iter(report.documents.groupby("run_id")))
     losses, sizes = aligned([scores[run_id] for run_ids in kept.values() for run_id in run_ids])
     ends = np.cumsum([len(run_ids) for run_ids in kept.values()])
     split = dict(zip(kept, np.split(losses, ends[:-1]), strict=True))
     setting = int(report.record.settings["evaluation"]["bootstrap_samples"])
-    return bootstrap(split, sizes, max(setting, draws_needed(comparisons, report.confidence)))
+    return bootstrap(split, sizes, max(setting, ENOUGH_DRAWS))
 
 
 def differences_from(report: StudyReport, reference: str) -> pd.DataFrame:
@@ -391,17 +396,35 @@ def _against_zero_shot(report: StudyReport) -> list[str]:
     sentences = []
     everything = arms(report)
     for base in (arm for arm in everything if arm.kind == "zero_shot" and arm.runs):
-        found = differences_from(report, base.label)
-        found = found.loc[[arm.label for arm in everything if arm.model == base.model and arm.label in found.index]]
-        name = escape_markdown(base.model)
-        better, worse = found[found["high"] < 0], found[found["low"] > 0]
-        if len(better):
-            sentences.append(f"Better than {name} as it came (zero-shot): {_listed(better)}.")
-        if len(worse):
-            sentences.append(f"Worse than {name} as it came (zero-shot): {_listed(worse)}.")
-        if unclear := len(found) - len(better) - len(worse):
-            sentences.append(f"Neither can be claimed for {unclear} of {len(found)} ways to adapt {name}.")
+        differences = differences_from(report, base.label)
+        own = [arm for arm in everything if arm.model == base.model and arm.label in differences.index]
+        # only QLoRA began with the base in 4 bits
+        trained = [arm.label for arm in own if arm.kind != "zero_shot" and (arm.quantised or not base.quantised)]
+        sentences += _against(base, differences.loc[trained])
+        if not base.quantised:
+            sentences += _of_rounding(base, differences.loc[[arm.label for arm in own if arm.kind == "zero_shot"]])
     return sentences
+
+
+def _against(base: Arm, found: pd.DataFrame) -> list[str]:
+    """How the ways to adapt a model stand to it, by their differences to it."""
+    name = f"{escape_markdown(base.model)} {'in 4 bits, untrained' if base.quantised else 'as it came (zero-shot)'}"
+    better, worse = found[found["high"] < 0], found[found["low"] > 0]
+    sides = {"Better than": better, "Worse than": worse}
+    sentences = [f"{what} {name}: {_listed(rows)}." for what, rows in sides.items() if len(rows)]
+    if unclear := len(found) - len(better) - len(worse):
+        sentences.append(f"Neither can be claimed for {unclear} of {len(found)} ways to adapt {name}.")
+    return sentences
+
+
+def _of_rounding(base: Arm, rounded: pd.DataFrame) -> list[str]:
+    """What rounding to 4 bits does to a model, by the difference of the rounded one to it, if there is one."""
+    return [
+        f"Rounding {escape_markdown(base.model)} to 4 bits, with nothing trained, changes "
+        f"{row['difference']:+.3f} ({_range(row['low'], row['high'])}); the interval "
+        f"{'excludes' if row['excludes_zero'] else 'includes'} 0."
+        for row in _records(rounded)
+    ]
 
 
 def _left_out(report: StudyReport) -> list[str]:
@@ -422,12 +445,27 @@ def _cautions(report: StudyReport) -> list[str]:
             f"With {count} seeds a way the spread between seeds is known roughly; the "
             "intervals, Student's t over documents and seeds, are as much wider."
         )
-    documents = report.documents["id"].nunique()
-    if documents < FEW_DOCUMENTS:
-        sentences.append(f"Only {documents} test documents were scored: the intervals themselves are rough.")
+    if trained:
+        sentences.append("Each method had one learning rate, and none was searched for: another may change the order.")
+    sentences += _of_documents(report)
     pairs = math.comb(sum(1 for arm in arms(report) if arm.runs), 2)
     corrected = f"Intervals of differences are corrected for all {pairs} pairs of the table (Holm)."
     return [*sentences, corrected] if pairs > 1 else sentences
+
+
+def _of_documents(report: StudyReport) -> list[str]:
+    documents, sources = report.documents["id"].nunique(), report.record.sources
+    if documents >= FEW_DOCUMENTS and sources is not None and sources >= FEW_SOURCES:
+        return []
+    known = "of how many sources is not recorded" if sources is None else f"of {_count(sources, 'source')}"
+    return [
+        f"{_count(documents, 'test document')} {'was' if documents == 1 else 'were'} scored, {known}. They are drawn as "
+        "if independent: other sources may differ by more than the intervals say."
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 # ------------------------------------------------------------------------------------------------------ effect of rank
@@ -443,8 +481,7 @@ def rank_effects(report: StudyReport) -> pd.DataFrame:
         columns model, kind, lower, higher, difference, low, high, p, p_holm, excludes_zero; empty without two ranks.
     """
     steps = _rank_steps(report)
-    # the means over models are at most as many again
-    drawn = _drawn(report, 2 * len(steps)) if steps else None
+    drawn = _drawn(report) if steps else None
     contrasts = {step: drawn.difference(higher, lower) for step, (lower, higher) in steps.items()} if drawn else {}
     contrasts |= _over_models(contrasts)
     keys = list(contrasts)

@@ -1,7 +1,13 @@
-"""What adaptation takes from other languages: bits per byte on English and Russian paragraphs before and after."""
+"""What adaptation takes from other languages: bits per byte on English and Russian paragraphs before and after.
+
+QLoRA is trained on a base in 4 bits, and rounding costs bits too. So its change is split: what rounding does is that of
+the untrained base in 4 bits against the model as it came, what training does that of the run against the base in 4
+bits. Where that base was not scored, the split is not known, and the page says so.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,12 +19,16 @@ from .comparisons import Arm, arms, what_is_claimed
 from .markup import escape_html, escape_markdown, html_table
 from .report import HELD_OUT_COLUMNS, StudyReport
 from .runs import Run, forgetting, has_forgetting
-from .statistics import Bootstrap, aligned, bootstrap, compare, draws_needed
+from .statistics import ENOUGH_DRAWS, Bootstrap, aligned, bootstrap, compare
 from .study import Study
 from .workspace import Workspace
 
 LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "ru": "Russian"})
 UNPAIRED = "not scored, or not its model as it came"
+CHANGES: Mapping[str, str] = MappingProxyType(
+    {"all": "all of it", "rounding": "rounding to 4 bits", "training": "training, from the base in 4 bits"}
+)
+"""What a row of the table is the change of."""
 
 
 def collect_held_out(study: Study, runs: Sequence[Run], workspace: Workspace) -> pd.DataFrame | None:
@@ -47,26 +57,27 @@ def with_held_out(report: StudyReport, held_out: pd.DataFrame | None) -> StudyRe
 
 
 def forgetting_table(report: StudyReport) -> pd.DataFrame:
-    """Change of bits per byte in other languages by every way of adaptation, against the same model as it came.
+    """Change of bits per byte in other languages by every way of adaptation, against what was trained.
 
-    Paired over paragraphs as in ``comparisons``, with Student's t where a way has several seeds; all rows are one
-    family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
+    That is the same model as it came; for QLoRA, the same in 4 bits where that was scored, which has a row of its own.
+
+    Paired over paragraphs as in ``comparisons``; all rows are one family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
 
     Returns:
-        columns label, model, kind, language, before, after (bits per byte), difference (positive: forgotten), low,
-        high, p, p_holm, excludes_zero, gain (bits per byte saved on the study's own test documents). Empty without
-        scores.
+        columns label, model, kind, change (a key of ``CHANGES``), language, before, after (bits per byte), gain (bits
+        per byte saved on the study's own test documents), whole and whole_gain (the same differences against the model
+        as it came, so with the rounding; NaN where it was not scored), difference (positive: forgotten), low, high, p,
+        p_holm, excludes_zero. Empty without scores.
     """
-    pairs = _pairs(report)
+    pairs, bases = _pairs(report), _bases(report)
     languages = list(dict.fromkeys(report.held_out["language"])) if pairs else []
     rows, contrasts = [], {}
     for language in languages:
-        drawn = _drawn(report, language, len(pairs) * len(languages))
+        drawn = _drawn(report, language)
         for arm, base in pairs:
             contrasts[f"{arm.label}, {language}"] = drawn.difference(arm.label, base.label)
-            about = {"label": arm.label, "model": arm.model, "kind": arm.kind, "language": language}
-            values = {"before": drawn.values[base.label], "after": drawn.values[arm.label]}
-            rows.append({**about, **values, "gain": base.mean - arm.mean})
+            came = bases.get((arm.model, False))
+            rows.append({"language": language, **_about(arm, base), **_losses(arm, base, came, drawn.values)})
     if not rows:
         return pd.DataFrame()
     paragraphs = int(report.held_out.groupby("language")["id"].nunique().min())
@@ -74,23 +85,64 @@ def forgetting_table(report: StudyReport) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(rows), compared.reset_index(drop=True)], axis=1)
 
 
+def _about(arm: Arm, base: Arm) -> dict[str, str]:
+    return {"label": arm.label, "model": arm.model, "kind": arm.kind, "change": _change(arm, base)}
+
+
+def _losses(arm: Arm, base: Arm, came: Arm | None, values: Mapping[str, float]) -> dict[str, float]:
+    """Of one way in one language: bits per byte before and after, and what was won on the test documents meanwhile."""
+    after = values[arm.label]
+    return {
+        "before": values[base.label],
+        "after": after,
+        "gain": base.mean - arm.mean,
+        "whole": math.nan if came is None else after - values[came.label],
+        "whole_gain": math.nan if came is None else came.mean - arm.mean,
+    }
+
+
 def _pairs(report: StudyReport) -> list[tuple[Arm, Arm]]:
-    """Every adapted way of which a run was scored, with its model as it came."""
+    """Every way of which a run was scored, with what it began from: its model as it came, or the same in 4 bits."""
+    bases = _bases(report)
+    began = [(arm, _began(arm, bases)) for arm in _scored(report)]
+    return [(arm, base) for arm, base in began if base is not None]
+
+
+def _scored(report: StudyReport) -> list[Arm]:
+    """Every way of which a run was scored, with those runs alone."""
     scored = set(report.held_out["run_id"])
     known = [replace(arm, runs=tuple(run for run in arm.runs if run.run_id in scored)) for arm in arms(report)]
-    found = [arm for arm in known if arm.runs]
-    bases = {arm.model: arm for arm in found if arm.kind == "zero_shot"}
-    return [(arm, bases[arm.model]) for arm in found if arm.kind != "zero_shot" and arm.model in bases]
+    return [arm for arm in known if arm.runs]
 
 
-def _drawn(report: StudyReport, language: str, comparisons: int) -> Bootstrap:
-    """Bootstrap draws of every way on one language's paragraphs, enough for a family of that size."""
+def _bases(report: StudyReport) -> dict[tuple[str, bool], Arm]:
+    """The untrained models that were scored, by name and by whether they are in 4 bits."""
+    return {(arm.model, arm.quantised): arm for arm in _scored(report) if arm.kind == "zero_shot"}
+
+
+def _began(arm: Arm, bases: Mapping[tuple[str, bool], Arm]) -> Arm | None:
+    came = bases.get((arm.model, False))
+    if arm.kind == "zero_shot":
+        return came if arm.quantised else None
+    return bases.get((arm.model, arm.quantised), came)
+
+
+def _change(arm: Arm, base: Arm) -> str:
+    """Of what a way's difference to ``base`` is the change: a key of ``CHANGES``."""
+    if arm.kind == "zero_shot":
+        return "rounding"
+    return "training" if base.quantised else "all"
+
+
+def _drawn(report: StudyReport, language: str) -> Bootstrap:
+    """Bootstrap draws of every way on one language's paragraphs."""
     scores = dict(iter(report.held_out[report.held_out["language"] == language].groupby("run_id")))
-    chosen = {arm.label: arm for pair in _pairs(report) for arm in pair}
+    chosen = {arm.label: arm for arm in _bases(report).values()}
+    chosen |= {arm.label: arm for arm, _ in _pairs(report)}
     losses, sizes = aligned([scores[run.run_id] for arm in chosen.values() for run in arm.runs])
     ends = np.cumsum([len(arm.runs) for arm in chosen.values()])
     setting = int(report.record.settings["evaluation"]["bootstrap_samples"])
-    samples = max(setting, draws_needed(comparisons, report.confidence))
+    samples = max(setting, ENOUGH_DRAWS)
     return bootstrap(dict(zip(chosen, np.split(losses, ends[:-1]), strict=True)), sizes, samples)
 
 
@@ -103,6 +155,7 @@ def forgetting_html(report: StudyReport) -> str:
     shown = pd.DataFrame(
         {
             "language": table["language"].map(_name),
+            "change of": table["change"].map(CHANGES),
             "bits per byte before": table["before"].map("{:.3f}".format),
             "after": table["after"].map("{:.3f}".format),
             "change": table["difference"].map("{:+.3f}".format),
@@ -110,14 +163,24 @@ def forgetting_html(report: StudyReport) -> str:
             "p (Holm)": table["p_holm"].map("{:.2g}".format),
             "excludes 0": table["excludes_zero"],
             "gain on the test documents": table["gain"].map("{:+.3f}".format),
+            "change with the rounding": _with_rounding(table),
         }
     ).set_axis(pd.Index(table["label"], name="adapted"))
+    if not table["change"].ne("all").any():
+        shown = shown.drop(columns=["change of", "change with the rounding"])
     caption = (
         f"Bits per byte on {_counts(report)} written for this project, before and after; a positive change is loss. "
         f"{_unscored(report)}{what_is_claimed(report)} "
         f"Profile {report.record.study}: {report.record.description}"
     )
-    return html_table(shown, caption) + left
+    unknown = "".join(f"<p>{escape_html(sentence)}</p>" for sentence in _unknown(table, str))
+    return html_table(shown, caption) + unknown + left
+
+
+def _with_rounding(table: pd.DataFrame) -> pd.Series:
+    """QLoRA's whole change in words, where its own row is about its training."""
+    words = table["whole"].map("{:+.3f}".format, na_action="ignore")
+    return words.where((table["change"] == "training") & table["whole"].notna())
 
 
 def why_empty(report: StudyReport) -> str:
@@ -162,10 +225,50 @@ def forgetting_findings(report: StudyReport) -> str:
         for language in dict.fromkeys(table["language"])
         for sentence in _of_language(_name(str(language)), table[table["language"] == language])
     ]
-    return "\n".join(f"- {sentence}" for sentence in (*sentences, *_left_out(report, escape_markdown)))
+    told = (*sentences, *rounding_sentences(report), *_left_out(report, escape_markdown))
+    return "\n".join(f"- {sentence}" for sentence in told)
 
 
-def _of_language(name: str, rows: pd.DataFrame) -> list[str]:
+def rounding_sentences(report: StudyReport) -> list[str]:
+    """Markdown: how much of QLoRA's change is rounding to 4 bits and how much training, or that it is not known."""
+    table = forgetting_table(report)
+    if table.empty:
+        return []
+    return [*_split(table), *_unknown(table, escape_markdown)]
+
+
+def _split(table: pd.DataFrame) -> list[str]:
+    sentences = []
+    for row in table[table["change"] == "rounding"].to_dict("records"):
+        own = table[(table["model"] == row["model"]) & (table["language"] == row["language"])]
+        parts = [
+            f"{escape_markdown(str(each['label']))} {each['whole']:+.3f}, of which training {each['difference']:+.3f} "
+            f"({_range(each['low'], each['high'])})"
+            for each in own[own["change"] == "training"].to_dict("records")
+        ]
+        said = f" With its training on top: {'; '.join(parts)}." if parts else ""
+        verdict = "excludes" if row["excludes_zero"] else "includes"
+        sentences.append(
+            f"{_name(str(row['language']))}: rounding {escape_markdown(str(row['model']))} to 4 bits, with nothing "
+            f"trained, changes {row['difference']:+.3f} ({_range(row['low'], row['high'])}; the interval {verdict} 0)."
+            f"{said}"
+        )
+    return sentences
+
+
+def _unknown(table: pd.DataFrame, name: Callable[[str], str]) -> list[str]:
+    whole = table[(table["kind"] == "qlora") & (table["change"] == "all")]
+    if whole.empty:
+        return []
+    listed = ", ".join(name(str(label)) for label in dict.fromkeys(whole["label"]))
+    return [
+        f"How much of the change of {listed} is rounding to 4 bits and how much training is not known: the base in 4 "
+        "bits was not scored."
+    ]
+
+
+def _of_language(name: str, everything: pd.DataFrame) -> list[str]:
+    rows = everything[everything["change"] != "rounding"]
     groups = {
         "lost, with an interval that excludes 0": rows[rows["low"] > 0],
         "gained, with an interval that excludes 0": rows[rows["high"] < 0],
@@ -177,7 +280,8 @@ def _of_language(name: str, rows: pd.DataFrame) -> list[str]:
 def _listed(rows: pd.DataFrame) -> str:
     ordered = rows.sort_values("difference", ascending=False)
     return "; ".join(
-        f"{escape_markdown(str(row['label']))} {row['difference']:+.3f} ({_range(row['low'], row['high'])})"
+        f"{escape_markdown(str(row['label']))} {row['difference']:+.3f} ({_range(row['low'], row['high'])}"
+        f"{'; by training, from the base in 4 bits' if row['change'] == 'training' else ''})"
         for _, row in ordered.iterrows()
     )
 

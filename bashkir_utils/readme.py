@@ -11,7 +11,7 @@ name the newest is taken. ``paper`` names the text that bytes per token were mea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from . import rereading
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
-from .forgetting_report import LANGUAGES, forgetting_table
+from .forgetting_report import CHANGES, LANGUAGES, forgetting_table, rounding_sentences
 from .markup import escape_markdown
 from .plots.forgetting import forgetting_against_gain
 from .plots.rereading import converted
@@ -194,11 +194,18 @@ def picture_of_forgetting(report: StudyReport) -> Picture:
     table = forgetting_table(report)
     shown = [
         f"{row['label']} in {LANGUAGES[row['language']]} {row['difference']:+.3f} "
-        f"({row['low']:+.3f} to {row['high']:+.3f})"
+        f"({row['low']:+.3f} to {row['high']:+.3f}){_more_of(row)}"
         for row in table.to_dict("records")
     ]
     figure = forgetting_against_gain(report, f"Recorded study {report.record.study}: gained and forgotten")
     return Picture(figure, f"Change of bits per byte in other languages, more is forgotten: {'; '.join(shown)}.")
+
+
+def _more_of(row: Mapping[Hashable, Any]) -> str:
+    if row["change"] == "all":
+        return ""
+    whole = f", {row['whole']:+.3f} with the rounding" if row["change"] == "training" else ""
+    return f", {CHANGES[row['change']]}{whole}"
 
 
 def picture_of_paper(lengths: Lengths) -> Picture:
@@ -223,10 +230,15 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
     {
         "results": lambda records, name: results_markdown(newest(records.studies, name)),
         "findings": lambda records, name: findings(newest(records.studies, name)),
+        "rounding": lambda records, name: _rounding(newest(records.studies, name)),
         "reading": lambda records, name: _reading(_measured_on(records.lengths, name)),
     }
 )
 """What may stand in a marked place: pictures, and text."""
+
+
+def _rounding(report: StudyReport) -> str:
+    return "\n".join(f"- {sentence}" for sentence in rounding_sentences(report)) or "- No run of QLoRA was scored."
 
 
 def _reading(lengths: Lengths) -> str:

@@ -29,7 +29,7 @@ from .failures import Failure, divergence
 from .language import chosen_prompts
 from .markup import escape_html, escape_markdown, html_table, lang_attribute
 from .runs import Evaluation, Run, generations
-from .study import GenerationSpec, RunSpec, Specification, Study
+from .study import FOUR_BIT, GenerationSpec, RunSpec, Specification, Study
 from .workspace import Workspace, disk_errors, fingerprint, write_json
 
 RESULTS_FILE, DOCUMENTS_FILE, HELD_OUT_FILE = "results.json", "documents.parquet", "held_out.parquet"
@@ -124,6 +124,26 @@ class Result(Recorded):
     """Whether the weights were drawn at random before training."""
     flops: float | None = None
     """Floating-point operations of the training, by the plan's formulas; None where they are not known."""
+    lora_alpha: int | None = None
+    learning_rate: float | None = None
+    """None where nothing was trained, and in records of earlier versions."""
+    revision: str | None = None
+    """Of the weights; None where none is named, and in records of earlier versions."""
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the weights of the base are in NF4."""
+        return self.kind == "qlora" or self.method == FOUR_BIT
+
+    @property
+    def way(self) -> str:
+        """The method in words."""
+        return way_name(self.method)
+
+
+def way_name(method: str) -> str:
+    """A method's name in words."""
+    return "zero shot 4-bit" if method == FOUR_BIT else method.replace("_", " ")
 
 
 class CorpusFacts(Recorded):
@@ -194,6 +214,8 @@ class StudyRecord(Recorded):
     """What a reader must know of how the study was run; shown wherever its numbers are."""
     times_comparable: bool = True
     """Whether the runs had the machine alike; where not, nothing is ranked by their times."""
+    sources: int | None = None
+    """Of the scored documents; None in records of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +283,7 @@ def collect(  # noqa: PLR0913
         rows=rows,
         pairs=pairs,
         failed=tuple(_failed(spec, failure) for spec, failure in failed),
+        sources=int(evaluations[0].documents["source"].nunique()),
     )
     return StudyReport(record, pd.concat([_hashed(each) for each in evaluations], ignore_index=True))
 
@@ -401,6 +424,9 @@ def _result(run: Run, evaluation: Evaluation) -> Result:
         vocabulary=_vocabulary_facts(run),
         from_nothing=spec.model.source.startswith("scratch:"),
         flops=_flops(record),
+        lora_alpha=spec.method.lora_alpha,
+        learning_rate=spec.method.learning_rate if spec.training else None,
+        revision=spec.model.revision,
         **{metric: evaluation.summary[metric] for metric in UNITS},
         **{cost: record.get(cost, 0) for cost in costs},
     )
@@ -445,7 +471,7 @@ def _without_folders(text: str) -> str:
 
 def _label(row: Result, *, with_model: bool, with_seed: bool) -> str:
     parts = [row.model] if with_model else []
-    parts.append(row.method.replace("_", " "))
+    parts.append(row.way)
     if with_seed and row.kind != "zero_shot":
         parts.append(f"seed {row.seed}")
     return " ".join(parts)
@@ -532,11 +558,27 @@ def _failed_html(report: StudyReport) -> str:
 def diverged(report: StudyReport) -> dict[str, str]:
     """Why a run counts as diverged (``failures.divergence``), by run id, for those that do.
 
-    That a loss is above that of the model as it came can only be seen where the report holds the model's zero-shot run.
+    A run is held against what it was trained from (:func:`base_of`), so that this can only be seen where the report
+    holds it.
     """
-    zero_shot = {row.model: row.bits_per_byte.value for row in report.rows if row.kind == "zero_shot"}
-    reasons = {row.run_id: divergence(row.bits_per_byte.value, zero_shot.get(row.model)) for row in report.rows}
+    reasons = {}
+    for row in report.rows:
+        base = base_of(row, report.rows)
+        reasons[row.run_id] = divergence(row.bits_per_byte.value, base and base.bits_per_byte.value)
     return {run_id: reason for run_id, reason in reasons.items() if reason}
+
+
+def base_of(row: Result, rows: Sequence[Result]) -> Result | None:
+    """What a run was trained from: its model as it came; for QLoRA, the same in 4 bits, if it is among ``rows``.
+
+    None for a model as it came, and where ``rows`` hold none.
+    """
+    if row.kind == "zero_shot":
+        return None
+    untrained = [each for each in rows if each.kind == "zero_shot" and each.model == row.model]
+    alike = [each for each in untrained if each.quantised == row.quantised]
+    plain = [each for each in untrained if not each.quantised]
+    return next(iter(alike + plain), None)
 
 
 def best_run(report: StudyReport) -> Result:

@@ -49,7 +49,17 @@ from .packing import pack
 from .planning import Step, shape_from_configuration, training_flops
 from .processes import from_first, launched
 from .progress import quiet_libraries
-from .study import ZERO_SHOT, EvaluationSpec, ForgettingSpec, GenerationSpec, Layout, RunSpec, Study, TrainingSpec
+from .study import (
+    ZERO_SHOT,
+    ZERO_SHOT_4BIT,
+    EvaluationSpec,
+    ForgettingSpec,
+    GenerationSpec,
+    Layout,
+    RunSpec,
+    Study,
+    TrainingSpec,
+)
 from .tokenization import Tokenizer, check_round_trip, from_transformers
 from .training import (
     CURVE_COLUMNS,
@@ -325,8 +335,12 @@ def evaluate(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspac
 
 
 def zero_shot_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
-    """Bits per byte of the cell's model as it came, if the store has them on the same documents: nothing is scored."""
-    return stored_bits(_bare(cell), spec, workspace)
+    """Bits per byte of what the cell was trained from, if the store has them on the same documents: nothing is scored.
+
+    That is the model as it came; for QLoRA, the same in 4 bits if that was scored.
+    """
+    found = (stored_bits(base, spec, workspace) for base in _bases(cell))
+    return next((bits for bits in found if bits is not None), None)
 
 
 def stored_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> float | None:
@@ -336,11 +350,12 @@ def stored_bits(cell: RunSpec, spec: EvaluationSpec, workspace: Workspace) -> fl
 
 def stored_divergence(run: Run, workspace: Workspace) -> str:
     """Why a run counts as diverged by a scoring in the store, with its bits per byte; empty where none says so."""
-    base = workspace.runs / _bare(run.spec).run_id
+    bases = [workspace.runs / base.run_id / "evaluation" for base in _bases(run.spec)]
     for folder in sorted(run.folder.glob("evaluation/[!.]*")):
         bits = _bits(folder)
         # a scoring's name is that of its documents and settings, whatever run it is of
-        why = "" if bits is None else failures.divergence(bits, _bits(base / "evaluation" / folder.name))
+        before = next((found for base in bases if (found := _bits(base / folder.name)) is not None), None)
+        why = "" if bits is None else failures.divergence(bits, before)
         if why:
             return f"{why}, {bits:.4f} bits per byte"
     return ""
@@ -349,6 +364,16 @@ def stored_divergence(run: Run, workspace: Workspace) -> str:
 def _bare(cell: RunSpec) -> RunSpec:
     """The cell of the same model as it came."""
     return cell.model_copy(update={"method": ZERO_SHOT, "seed": 0, "training": None})
+
+
+def _bases(cell: RunSpec) -> list[RunSpec]:
+    """The untrained cells that this one may be held against, the likest first."""
+    bare = _bare(cell)
+    if not cell.method.quantised:
+        return [bare]
+    rounded = bare.model_copy(update={"method": ZERO_SHOT_4BIT})
+    # one that is not trained itself is worse than another by rounding, which is no divergence
+    return [rounded] if cell.training is None else [rounded, bare]
 
 
 def _bits(scores: Path) -> float | None:

@@ -2,10 +2,13 @@
 
 Losses come in nats and leave as bits per byte. The bootstrap draws documents, the same ones for everything compared
 (P. Koehn, 2004). A method with several seeds is the mean of their losses. Its seeds are too few to draw: three of them
-have hardly any distinct means, so that their draws have no tail. Where a method has several, the variance over
-documents (bootstrap) and that of each mean over seeds are added, and the interval is Student's, with the degrees of
-freedom of F. E. Satterthwaite (Biometrics Bulletin 2, 1946) and B. L. Welch (Biometrika 34, 1947). With one seed the
-seed is held fixed: the interval is for these runs, and nothing here says what another seed would give.
+have hardly any distinct means, so that their draws have no tail. In a family of comparisons the draws give the variance
+over documents, that of each mean over seeds is added where there are several, and the interval is Student's, with the
+degrees of freedom of F. E. Satterthwaite (Biometrics Bulletin 2, 1946) and B. L. Welch (Biometrika 34, 1947). With one
+seed the seed is held fixed: the interval is for these runs, and nothing here says what another seed would give.
+
+A few dozen documents have no tail to draw either, and long ones count for most of them: Student's t has as many degrees
+of freedom as :func:`effective_units` says, less one.
 """
 
 from __future__ import annotations
@@ -24,8 +27,8 @@ from .exceptions import RunError
 
 CHUNK = 2_000_000
 """Drawn documents that are held in memory at once."""
-DRAWS_IN_A_TAIL = 10
-"""How many bootstrap draws should lie in each tail beyond the strictest level of a family."""
+ENOUGH_DRAWS = 2000
+"""Bootstrap draws that give a standard error to about 1.6% of itself, 1 / √(2 · 2000)."""
 ROUNDING = 1e-9
 
 
@@ -71,6 +74,8 @@ class Contrast:
     draws: np.ndarray
     seeds: tuple[Variance, ...] = ()
     """What the choice of seeds adds to the variance: one part for each method of several seeds, independent ones."""
+    units: float | None = None
+    """How many documents of one size weigh as much (:func:`effective_units`); None: their sizes are alike."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,14 @@ class Bootstrap:
     """Shape (samples,) each; position i is the same drawn documents for every method, each seed with equal weight."""
     seeds: Mapping[str, Variance]
     """Variance of the mean over seeds, of every method that has several."""
+    units: float
+    """How many documents of one size weigh as much as those drawn."""
 
     def difference(self, first: str, second: str) -> Contrast:
         """``first`` less ``second``."""
         value, draws = self.values[first] - self.values[second], self.draws[first] - self.draws[second]
-        return Contrast(value, draws, tuple(self.seeds[name] for name in (first, second) if name in self.seeds))
+        seeds = tuple(self.seeds[name] for name in (first, second) if name in self.seeds)
+        return Contrast(value, draws, seeds, self.units)
 
 
 def mean_contrast(contrasts: Sequence[Contrast]) -> Contrast:
@@ -94,7 +102,18 @@ def mean_contrast(contrasts: Sequence[Contrast]) -> Contrast:
     count = len(contrasts)
     value = float(np.mean([each.value for each in contrasts]))
     seeds = tuple(Variance(part.value / count**2, part.degrees) for each in contrasts for part in each.seeds)
-    return Contrast(value, np.mean([each.draws for each in contrasts], axis=0), seeds)
+    return Contrast(value, np.mean([each.draws for each in contrasts], axis=0), seeds, contrasts[0].units)
+
+
+def effective_units(sizes: np.ndarray) -> float:
+    """How many units of one size weigh as much as these in a ratio of sums: ``(Σ s)² / Σ s²`` (L. Kish, 1965).
+
+    With independent units of equal spread per byte, a ratio has that many times less variance than one unit.
+
+    Args:
+        sizes: above 0, shape (units,).
+    """
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int, seed: int = 0) -> Bootstrap:
@@ -116,6 +135,7 @@ def bootstrap(losses: Mapping[str, np.ndarray], sizes: np.ndarray, samples: int,
         values={name: value / bit for name, value in nats.values.items()},
         draws={name: draws / bit for name, draws in nats.draws.items()},
         seeds={name: Variance(part.value / bit**2, part.degrees) for name, part in nats.seeds.items()},
+        units=nats.units,
     )
 
 
@@ -139,6 +159,7 @@ def bootstrap_ratios(sums: Mapping[str, np.ndarray], sizes: np.ndarray, samples:
         values={name: float(values.mean()) for name, values in by_seed.items()},
         draws=dict(zip(sums, drawn.T, strict=True)),
         seeds={name: _of_mean(values) for name, values in by_seed.items() if len(values) > 1},
+        units=effective_units(sizes),
     )
 
 
@@ -198,23 +219,14 @@ def interval(contrast: Contrast, level: float) -> Interval:
     """Percentile interval that misses with probability ``level``, by order statistics.
 
     Its ends are the k-th smallest and the k-th largest of B draws, k = level (B + 1) / 2 rounded down (A. C. Davison
-    and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 5.3). So it excludes 0 exactly where
-    :func:`p_value` is at most ``level``. With too few draws for the level it is unbounded.
+    and D. V. Hinkley, Bootstrap Methods and their Application, 1997, section 5.3). With too few draws for the level it
+    is unbounded.
     """
     ordered = np.sort(contrast.draws)
     place = math.floor(level * (len(ordered) + 1) / 2 + ROUNDING)
     if place < 1:
         return Interval(contrast.value, -math.inf, math.inf)
     return Interval(contrast.value, float(ordered[place - 1]), float(ordered[-place]))
-
-
-def p_value(draws: np.ndarray) -> float:
-    """Two-sided bootstrap p-value that a difference is 0: twice the share of draws on the rarer side of 0.
-
-    One is added to the count and to the number of draws, so that it is never 0 (Davison and Hinkley, section 4.2).
-    """
-    rarer = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
-    return min(1.0, 2 * (rarer + 1) / (len(draws) + 1))
 
 
 @dataclass(frozen=True)
@@ -239,14 +251,18 @@ class StandardError:
 def standard_error(contrast: Contrast, documents: int) -> StandardError:
     """Of a contrast over documents and seeds: the variances of both added, degrees by Satterthwaite's approximation.
 
-    With independent parts v of d degrees, the sum has about ``(Σv)² / Σ(v²/d)`` (F. E. Satterthwaite, 1946). The
-    variance over documents is that of the draws times D/(D - 1), for which of D documents the draws are too narrow.
+    With independent parts v of d degrees, the sum has about ``(Σv)² / Σ(v²/d)`` (F. E. Satterthwaite, 1946). Over
+    documents there are n - 1 degrees, n being the contrast's units, and the variance is that of the draws times
+    n/(n - 1): the draws know the documents that there are, and are as much too narrow.
 
     Args:
         contrast: with bootstrap draws of documents.
         documents: how many were drawn, at least 2.
     """
-    over_documents = Variance(float(contrast.draws.var()) * documents / (documents - 1), documents - 1)
+    units = documents if contrast.units is None else min(documents, contrast.units)
+    # one document that outweighs all others tells as little as two
+    units = max(units, 2)
+    over_documents = Variance(float(contrast.draws.var()) * units / (units - 1), units - 1)
     parts = [part for part in (over_documents, *contrast.seeds) if part.value > 0]
     total = sum(part.value for part in parts)
     degrees = total**2 / sum(part.value**2 / part.degrees for part in parts) if parts else math.inf
@@ -275,11 +291,6 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def draws_needed(comparisons: int, confidence: float) -> int:
-    """How many bootstrap draws a family needs for its strictest level, ``(1 - confidence) / comparisons``."""
-    return math.ceil(DRAWS_IN_A_TAIL * 2 * comparisons / (1 - confidence))
-
-
 def smallest_p(documents: int) -> float:
     """The smallest two-sided p-value that so many paired documents can give: that of all their signs being equal."""
     return min(1.0, 2.0 ** (1 - documents))
@@ -292,9 +303,8 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
     held to (1 - confidence) / m, the next to (1 - confidence) / (m - 1), and so on; after the first that fails, all
     keep its level. So an interval excludes 0 exactly where the adjusted p-value is at most 1 - confidence.
 
-    A contrast of methods with one seed each has percentile intervals of its draws (:func:`interval`), which hold for
-    these runs. One with several seeds has Student's t over documents and seeds (:func:`standard_error`), which holds
-    for the methods.
+    All are Student's t (:func:`standard_error`). For methods with one seed each it is over documents alone and holds
+    for these runs; with several seeds it is over documents and seeds and holds for the methods.
 
     A handful of documents says no more than it knows: no p-value is below :func:`smallest_p`, and where that is above a
     comparison's level, its interval is unbounded.
@@ -324,17 +334,13 @@ def compare(contrasts: Mapping[str, Contrast], confidence: float, documents: int
 
 def _p_value(contrast: Contrast, documents: int) -> float:
     least = smallest_p(documents)
-    if least == 1 or not contrast.seeds:
-        return max(p_value(contrast.draws), least)
-    return max(standard_error(contrast, documents).p_value(contrast.value), least)
+    return least if least == 1 else max(standard_error(contrast, documents).p_value(contrast.value), least)
 
 
 def _interval(contrast: Contrast, documents: int, level: float) -> Interval:
     if smallest_p(documents) > level + ROUNDING:
         return Interval(contrast.value, -math.inf, math.inf)
-    if contrast.seeds:
-        return standard_error(contrast, documents).interval(contrast.value, level)
-    return interval(contrast, level)
+    return standard_error(contrast, documents).interval(contrast.value, level)
 
 
 def _holm_levels(p_values: Sequence[float], alpha: float) -> np.ndarray:

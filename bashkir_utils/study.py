@@ -188,8 +188,16 @@ class MethodSpec(Specification, allow_inf_nan=False):
             raise ValueError(f"method {self.name!r}: embeddings goes with lora and qlora, and only with them")
         return self
 
+    @property
+    def quantised(self) -> bool:
+        """Whether the weights of the base are rounded to NF4."""
+        return self.kind == "qlora" or self.name == FOUR_BIT
 
+
+FOUR_BIT = "zero_shot_4bit"
 ZERO_SHOT = MethodSpec(name="zero_shot", kind="zero_shot")
+ZERO_SHOT_4BIT = MethodSpec(name=FOUR_BIT, kind="zero_shot")
+"""What QLoRA begins with: the model as it came, in NF4. What rounding alone does is seen from it."""
 
 
 @dataclass(frozen=True)
@@ -420,8 +428,11 @@ class Study(Specification):
         for what, names in (("model", [m.name for m in self.models]), ("method", methods), ("seed", self.seeds)):
             if len(set(names)) < len(names):
                 raise ValueError(f"a {what} is named twice")
-        if any(ZERO_SHOT.name == method.name or ZERO_SHOT.kind == method.kind for method in self.methods):
-            raise ValueError(f"{ZERO_SHOT.name} is always run and cannot be a method of its own")
+        untrained = {ZERO_SHOT.name, ZERO_SHOT_4BIT.name}
+        for method in self.methods:
+            if method.name in untrained or method.kind == ZERO_SHOT.kind:
+                shown = method.name if method.name in untrained else ZERO_SHOT.name
+                raise ValueError(f"{shown} is always run and cannot be a method of its own")
         if not any(model.enabled for model in self.models):
             raise ValueError("every model is off: leave enabled out of one of them")
         known = set(methods)
@@ -451,7 +462,8 @@ class Study(Specification):
 
     def method(self, name: str) -> MethodSpec:
         """The method of that name (``zero_shot`` is always there). Raises ProfileError for an unknown one."""
-        return _pick((ZERO_SHOT, *self.methods), name, "method")
+        rounded = (ZERO_SHOT_4BIT,) if any(method.kind == "qlora" for method in self.methods) else ()
+        return _pick((ZERO_SHOT, *rounded, *self.methods), name, "method")
 
     def run_spec(self, corpus: str, *, method: str, model: str | None = None, seed: int | None = None) -> RunSpec:
         """The full specification of one cell on the corpus with that fingerprint."""
@@ -470,9 +482,21 @@ class Study(Specification):
         """Every run that the study asks for, each model's zero-shot row first; models that are off are passed over."""
         return [cell for model in self.enabled_models for cell in self.model_cells(corpus, model.name)]
 
+    def scored_cells(self, corpus: str) -> list[RunSpec]:
+        """As :meth:`cells`, and after the zero-shot row of a model that a qlora method adapts, its row in 4 bits."""
+        return [each for cell in self.cells(corpus) for each in self._in_four_bits_too(cell)]
+
     def all_cells(self, corpus: str) -> list[RunSpec]:
-        """As :meth:`cells`, of models that are off too."""
-        return [cell for model in self.models for cell in self.model_cells(corpus, model.name)]
+        """As :meth:`scored_cells`, of models that are off too."""
+        cells = [cell for model in self.models for cell in self.model_cells(corpus, model.name)]
+        return [each for cell in cells for each in self._in_four_bits_too(cell)]
+
+    def _in_four_bits_too(self, cell: RunSpec) -> list[RunSpec]:
+        names = {method.name for method in self.methods if method.kind == "qlora"}
+        chosen = names if cell.model.methods is None else names & set(cell.model.methods)
+        if cell.method != ZERO_SHOT or not chosen:
+            return [cell]
+        return [cell, cell.model_copy(update={"method": ZERO_SHOT_4BIT})]
 
     def model_cells(self, corpus: str, model: str) -> list[RunSpec]:
         """Every run of one model, on or off, its zero-shot row first. Raises ProfileError for an unknown one."""

@@ -163,7 +163,7 @@ def plan(  # noqa: PLR0913
     Raises:
         SweepError: no cell is of one of these names.
     """
-    cells = _chosen(study, corpus.fingerprint, only) if only else study.cells(corpus.fingerprint)
+    cells = _chosen(study, corpus.fingerprint, only) if only else study.scored_cells(corpus.fingerprint)
     whole = _whole(cells, study, corpus, workspace)
     pending = [cell for cell in cells if not whole.is_complete(cell)]
     pending.sort(key=lambda cell: whole.earlier[cell.run_id].date if cell.run_id in whole.earlier else "")
@@ -173,7 +173,7 @@ def plan(  # noqa: PLR0913
 
 def everything(study: Study, corpus: Corpus, workspace: Workspace, machine: Machine | None = None) -> Plan:
     """All cells of a study; those in the store are loaded again."""
-    return _fitted(_whole(study.cells(corpus.fingerprint), study, corpus, workspace), machine)
+    return _fitted(_whole(study.scored_cells(corpus.fingerprint), study, corpus, workspace), machine)
 
 
 def _whole(cells: Sequence[RunSpec], study: Study, corpus: Corpus, workspace: Workspace) -> Plan:

@@ -17,7 +17,7 @@ METHODS = (
     {"name": "lora_r8", "kind": "lora", "rank": 8, "lora_alpha": 16},
     {"name": "qlora_r8", "kind": "qlora", "rank": 8, "lora_alpha": 16},
 )
-NATS_PER_BYTE = {"zero_shot": 1.6, "full": 0.9, "lora_r8": 0.905, "qlora_r8": 1.1}
+NATS_PER_BYTE = {"zero_shot": 1.6, "zero_shot_4bit": 1.8, "full": 0.9, "lora_r8": 0.905, "qlora_r8": 1.1}
 MACHINE = {"processor": "Test 9000", "cores": 2, "memory_bytes": 8 * 2**30, "system": "Linux", "accelerator": "none"}
 
 
@@ -99,10 +99,11 @@ def made_evaluation(run: Run, position: int, spec: EvaluationSpec) -> Evaluation
     return Evaluation(run.run_id, summarise(table, spec), table, pd.DataFrame(), pd.DataFrame(), {})
 
 
-def made(folder: Path, corpus: MadeCorpus = MadeCorpus(), **changes):
-    """A study, its corpus, runs and evaluations."""
+def made(folder: Path, corpus: MadeCorpus = MadeCorpus(), *, four_bit: bool = False, **changes):
+    """A study, its corpus, runs and evaluations; with ``four_bit`` those of the untrained base in 4 bits too."""
     asked = study(**changes)
-    runs = [made_run(spec, folder, i) for i, spec in enumerate(asked.cells(corpus.fingerprint))]
+    cells = (asked.scored_cells if four_bit else asked.cells)(corpus.fingerprint)
+    runs = [made_run(spec, folder, i) for i, spec in enumerate(cells)]
     return asked, corpus, runs, [made_evaluation(run, i, asked.evaluation) for i, run in enumerate(runs)]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
 from bashkir_utils import block_lengths, runs
@@ -67,6 +68,20 @@ def test_seeds_that_differ_alike_on_every_document_give_the_t_interval_of_seeds(
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
 
 
+@pytest.mark.parametrize("documents", [3, 4, 7])
+def test_documents_and_seeds_are_two_parts_of_welchs_degrees_also_where_there_are_as_many(documents):
+    rng = np.random.default_rng(documents)
+    sizes, long = np.full(documents, 100.0), rng.normal(100, 1, (3, documents))
+    short = long + rng.normal(2, 0.5, (3, documents)) + rng.normal(0, 0.5, (3, 1))
+    found = block_lengths.cost(short, long, sizes, 0.05)
+    bits = (short - long) / math.log(2) / 100
+    parts = [(bits.mean(axis=0).var(ddof=1) / documents, documents - 1), (bits.mean(axis=1).var(ddof=1) / 3, 2)]
+    total = sum(part for part, _ in parts)
+    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
+    half = student.ppf(0.975, freedom) * math.sqrt(total)
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half))
+
+
 def test_long_documents_count_by_their_length():
     found = block_lengths.cost(np.array([[math.log(2) * 30, 0.0]]), np.zeros((1, 2)), np.array([10.0, 90]), 0.05)
     assert found.value == pytest.approx(0.3)
@@ -101,6 +116,29 @@ def test_turning_the_two_around_turns_the_interval(seeds, documents, seed):
 
 
 # ------------------------------------------------------------------------------------------------- two studies, paired
+
+
+def test_ways_that_differ_in_more_than_the_blocks_are_not_paired_and_named(tmp_path, pair):
+    full, lora, qlora = (dict(method) for method in made_results.METHODS)
+    other = [full | {"learning_rate": 3e-2}, lora | {"rank": 64, "lora_alpha": 8}, qlora]
+    long = study(tmp_path / "other", 1024, {}, methods=other)
+    assert block_lengths.beside(pair[0], long)["method"].tolist() == ["zero_shot", "qlora_r8"]
+    found = block_lengths.beside_findings(pair[0], long).replace("\\", "")
+    assert "Not paired, since more than the blocks differs" in found
+    assert "tiny full (learning rate 0.0001 and 0.03)" in found
+    assert "tiny lora_r8 (rank 8 and 64, lora_alpha 16 and 8)" in found
+    assert block_lengths.recorded_pairs([pair[0], long]) == [(pair[0], long)], "one way is alike"
+    none = study(tmp_path / "none", 1024, {}, methods=[*other[:2], qlora | {"learning_rate": 1.0}])
+    assert not block_lengths.recorded_pairs([pair[0], none])
+    assert "Not paired" not in block_lengths.beside_findings(*pair)
+
+
+def test_that_an_old_record_does_not_know_its_learning_rates_is_said(pair):
+    assert "learning rates" not in block_lengths.beside_findings(*pair)
+    rows = tuple(row.model_copy(update={"learning_rate": None}) for row in pair[1].rows)
+    old = replace(pair[1], record=pair[1].record.model_copy(update={"rows": rows}))
+    assert len(block_lengths.beside(pair[0], old)) == 4
+    assert "does not know its learning rates" in block_lengths.beside_findings(pair[0], old)
 
 
 def test_runs_are_paired_by_model_method_and_seed(pair):

@@ -81,6 +81,15 @@ def test_what_was_measured_is_loaded(bench, measured, monkeypatch):
         causes.measure(replace(causes.CAUSES[0], report=fail), replace(bench, evaluation=settings))
 
 
+def test_how_many_faults_a_profile_can_have_is_counted():
+    sentence = causes.settings_sentence()
+    ordinary = [cause for cause in causes.CAUSES if f"(`{cause.setting}`)" in sentence]
+    assert sentence.startswith(f"**{len(ordinary)} of the {len(causes.CAUSES)}** faults")
+    assert {cause.setting for cause in ordinary} <= set(causes.MethodSpec.model_fields)
+    by_training = {causes.with_learning_rate, causes.with_target_modules}
+    assert ordinary == [cause for cause in causes.CAUSES if getattr(cause.report, "func", None) in by_training]
+
+
 def test_an_adapter_that_is_not_loaded_gives_the_zero_shot_figure(bench, measured):
     model = load_model(bench.spec.model, bench.workspace)
     documents = score_documents(model, byte_tokenizer(), bench.texts, bench.evaluation).documents

@@ -194,11 +194,35 @@ def test_findings_claim_only_what_the_corrected_interval_supports(live):
     worse = next(line for line in sentences if line.startswith("- Worse than full"))
     unclear = [line for line in sentences if line.startswith("- No difference to full can be claimed")]
     for label, row in differences.iterrows():
-        assert (label in worse) == row["excludes_zero"]
-        assert any(label in line for line in unclear) == (not row["excludes_zero"])
+        # " lora r8" is not in "qlora r8"
+        assert (f" {label} " in worse) == row["excludes_zero"]
+        assert any(f" {label} " in line for line in unclear) == (not row["excludes_zero"])
     assert any("lora r8" in line and "overlap" in line for line in sentences)
     assert any("Better than tiny as it came" in line for line in sentences)
     assert any("corrected for all 6 pairs" in line for line in sentences)
+
+
+def test_findings_name_the_limits_of_what_was_compared(live):
+    found = comparisons.findings(live)
+    assert "Each method had one learning rate, and none was searched for" in found
+    assert "30 test documents were scored, of 1 source." in found
+    old = replace(live, record=live.record.model_copy(update={"sources": None}))
+    assert "30 test documents were scored, of how many sources is not recorded." in comparisons.findings(old)
+    wide = replace(live, record=live.record.model_copy(update={"sources": 12}))
+    assert "drawn as if independent" not in comparisons.findings(wide)
+
+
+def test_findings_tell_rounding_from_training(tmp_path):
+    sentences = comparisons.findings(made_report(tmp_path, four_bit=True)).splitlines()
+    (rounding,) = [line for line in sentences if "with nothing trained" in line]
+    assert rounding.startswith("- Rounding tiny to 4 bits, with nothing trained, changes +0.2")
+    assert "the interval excludes 0" in rounding
+    (own,) = [line for line in sentences if "tiny in 4 bits, untrained" in line]
+    assert "qlora r8 -1.0" in own
+    assert "full" not in own, "only QLoRA began there"
+    (came,) = [line for line in sentences if "Better than tiny as it came" in line]
+    assert all(label in came for label in ("full", "lora r8", "qlora r8"))
+    assert "zero shot" not in came.replace("zero-shot", "")
 
 
 def test_findings_say_when_nothing_can_be_told_apart(tmp_path):

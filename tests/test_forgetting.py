@@ -243,3 +243,81 @@ def test_a_recorded_study_keeps_it(tmp_path, live):
     report.record_study(study, corpus, made_runs, evaluations, tmp_path / "book" / "x", held_out=live.held_out)
     (again,) = report.load_recorded(tmp_path / "book")
     pd.testing.assert_frame_equal(forgetting_table(again), forgetting_table(live))
+
+
+# --- rounding to 4 bits ------------------------------------------------------------------------------------------
+
+ROUNDED = CHANGE | {"zero_shot_4bit": (0.05, 0.2), "qlora_r8": (0.05, 0.25)}
+"""QLoRA loses 0.05 nats in Russian by its training; all that it loses in English is rounding."""
+
+
+@pytest.fixture
+def rounded(tmp_path):
+    bare = made_report(tmp_path / "rounded", four_bit=True)
+    return with_held_out(bare, scores(bare, ROUNDED, paragraphs=30))
+
+
+def test_qloras_change_is_split_into_rounding_and_training(rounded):
+    table = forgetting_table(rounded).set_index(["label", "language"])
+    assert len(table) == 8
+    nats = table["difference"] * math.log(2)
+    for language, rounding, training in (("en", 0.05, 0), ("ru", 0.2, 0.05)):
+        assert nats["zero shot 4-bit", language] == pytest.approx(rounding, abs=0.015)
+        assert nats["qlora r8", language] == pytest.approx(training, abs=0.015)
+        whole = table.loc[("zero shot 4-bit", language), "difference"] + table.loc[("qlora r8", language), "difference"]
+        assert table.loc[("qlora r8", language), "whole"] == pytest.approx(whole)
+    assert table["change"].to_dict() == {
+        (label, language): change
+        for label, change in (
+            ("zero shot 4-bit", "rounding"), ("full", "all"), ("lora r8", "all"), ("qlora r8", "training")
+        )
+        for language in ("en", "ru")
+    }  # fmt: skip
+    assert not table.loc[("qlora r8", "en"), "excludes_zero"], "its training forgot no English"
+    assert table.loc[("zero shot 4-bit", "en"), "excludes_zero"]
+
+
+def test_the_pages_tell_rounding_from_training(rounded):
+    lines = forgetting_findings(rounded)
+    assert "English: no change can be claimed for: qlora r8" in lines
+    assert "Russian: rounding tiny to 4 bits, with nothing trained, changes +0.2" in lines
+    (split,) = [line for line in lines.splitlines() if line.startswith("- English: rounding")]
+    assert "qlora r8 +0.0" in split
+    assert "of which training" in split
+    page = forgetting_html(rounded)
+    assert "training, from the base in 4 bits" in page
+    assert "change with the rounding" in page
+    assert "not known" not in lines + page
+    figure = forgetting_against_gain(rounded, "Rounded")
+    assert "with the rounding" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_a_record_without_the_base_in_4_bits_says_that_the_split_is_not_known(live):
+    for page in (forgetting_findings(live), forgetting_html(live)):
+        assert "How much of the change of qlora r8 is rounding to 4 bits and how much training is not known" in page
+    assert forgetting_table(live)["change"].eq("all").all()
+    assert "change with the rounding" not in forgetting_html(live)
+    without = live.held_out[~live.held_out["run_id"].str.contains("qlora")]
+    assert "not known" not in forgetting_findings(with_held_out(live, without))
+
+
+def test_qlora_diverged_if_it_is_worse_than_its_own_base(tmp_path):
+    bare = made_report(tmp_path, four_bit=True)
+    between = bare.rows[1].bits_per_byte.value + 0.05
+    assert bare.rows[0].bits_per_byte.value < bare.rows[1].bits_per_byte.value, "rounding alone is no divergence"
+    rows = tuple(
+        row.model_copy(update={"bits_per_byte": report.Interval(between, between, between)})
+        if row.kind in {"qlora", "lora"}
+        else row
+        for row in bare.rows
+    )
+    worse = replace(bare, record=bare.record.model_copy(update={"rows": rows}))
+    assert {row.kind for row in rows if row.run_id in report.diverged(worse)} == {"lora", "qlora"}
+    less = between - 0.1
+    rows = tuple(
+        row.model_copy(update={"bits_per_byte": report.Interval(less, less, less)}) if row.kind == "qlora" else row
+        for row in rows
+    )
+    assert less > bare.rows[0].bits_per_byte.value, "above the model as it came, below the base in 4 bits"
+    better = replace(bare, record=bare.record.model_copy(update={"rows": rows}))
+    assert {row.kind for row in rows if row.run_id in report.diverged(better)} == {"lora"}

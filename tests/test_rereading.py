@@ -202,6 +202,23 @@ def verdicts(lengths):
     return [text.split(":")[0] for text in conclusions(lengths).iloc[[0, 2, 3]]]
 
 
+def test_that_qlora_comes_close_is_judged_as_the_other_conclusions_are():
+    def verdict(**rates):
+        return conclusions(made_lengths(PER_TOKEN | rates, noise=0)).iloc[1].split(":")[0]
+
+    # Phi-2: log(3.81) / log(3.34) = 1.109 times the loss per token of GPT-2 medium
+    same = dict.fromkeys(PER_TOKEN, 1.5)
+    assert verdict(**same) == "Supported"
+    few = same | {"mistral-7b": 1.3}
+    assert verdict(**few) == "Not supported", "1.105 * 1.5 / 1.3 is over 1.15"
+    text = conclusions(made_lengths(noise=0)).iloc[1]
+    assert text.startswith("Supported: none of ")
+    assert "needs over 15% more bits per byte than GPT-2 medium, full fine-tuning in 100% of the draws" in text
+    needed = math.log(3.79) / math.log(3.34) / 1.15
+    lengths = made_lengths(same | {"mistral-7b": 1.5 * needed}, documents=60, noise=0.05)
+    assert conclusions(lengths).iloc[1].startswith("Undecided")
+
+
 def test_conclusions_are_those_of_the_text_at_hand():
     turned = conclusions(made_lengths(noise=0))
     assert verdicts(made_lengths(noise=0)) == ["Not supported", "Not supported", "Undecided"]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -21,6 +22,7 @@ from bashkir_utils.language.pairs import generate_pairs
 from bashkir_utils.minimal_pairs import StudyPairs, score_pairs, study_pairs
 from bashkir_utils.study import (
     ZERO_SHOT,
+    ZERO_SHOT_4BIT,
     EvaluationSpec,
     ForgettingSpec,
     GenerationSpec,
@@ -174,6 +176,22 @@ def test_the_model_as_it_came_is_found_beside_a_cell_if_it_was_scored_alike(ask,
     base = runs.evaluate(runs.obtain(ask("zero_shot"), text_corpus, workspace), text_corpus, SPEC, workspace)
     assert runs.zero_shot_bits(ask("lora"), SPEC, workspace) == base.summary["bits_per_byte"].value
     assert runs.zero_shot_bits(ask("lora"), SPEC.model_copy(update={"window": 32}), workspace) is None
+
+
+def test_qlora_is_held_against_the_base_in_4_bits_where_that_was_scored(ask, text_corpus, workspace):
+    rounded = ask("zero_shot").model_copy(update={"method": ZERO_SHOT_4BIT})
+    base, bits = (
+        runs.evaluate(runs.obtain(cell, text_corpus, workspace), text_corpus, SPEC, workspace)
+        for cell in (ask("zero_shot"), rounded)
+    )
+    known = {each.run_id: each.summary["bits_per_byte"].value for each in (base, bits)}
+    assert known[base.run_id] != known[bits.run_id]
+    assert runs.zero_shot_bits(ask("qlora"), SPEC, workspace) == known[bits.run_id]
+    assert runs.zero_shot_bits(ask("lora"), SPEC, workspace) == known[base.run_id]
+    loaded, _ = runs.load_run(rounded.run_id, workspace).load(workspace)
+    assert any(isinstance(module, Linear4bit) for module in loaded.modules())
+    (workspace.runs / rounded.run_id).rename(workspace.root / "elsewhere")
+    assert runs.zero_shot_bits(ask("qlora"), SPEC, workspace) == known[base.run_id]
 
 
 def test_a_stored_run_of_broken_weights_writes_nothing_and_says_why(ask, text_corpus, workspace):

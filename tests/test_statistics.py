@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_results import documents
 from scipy.stats import ttest_1samp, ttest_ind
@@ -15,12 +15,11 @@ from bashkir_utils.statistics import (
     Variance,
     bootstrap,
     compare,
-    draws_needed,
+    effective_units,
     holm,
     interval,
     mean_contrast,
     over_seeds,
-    p_value,
     paired_difference,
     seeds_apart,
     standard_error,
@@ -125,12 +124,32 @@ def test_where_seeds_are_all_alike_the_interval_is_that_of_paired_documents():
     assert found[["low", "high"]].tolist() == pytest.approx(ends.tolist(), abs=0.02 * np.ptp(ends))
 
 
+def test_a_few_long_documents_weigh_as_much_as_fewer_equal_ones():
+    assert effective_units(np.full(7, 3.0)) == pytest.approx(7)
+    # (1 + 1 + 4)² / (1 + 1 + 16)
+    assert effective_units(np.array([1.0, 1.0, 4.0])) == pytest.approx(2)
+    drawn = bootstrap({"a": np.ones((1, 3)), "b": np.ones((1, 3))}, np.array([1.0, 1.0, 4.0]), 10)
+    assert drawn.difference("a", "b").units == pytest.approx(2)
+
+
+def test_one_seed_over_documents_of_one_size_is_students_paired_test():
+    own = np.random.default_rng(9).normal(0.5, 2, 12)
+    drawn = bootstrap({"a": (100 + own)[None], "b": np.full((1, 12), 100.0)}, np.full(12, 100.0), samples=40_000)
+    found, expected = compare({"a": drawn.difference("a", "b")}, 0.95, 12).iloc[0], ttest_1samp(own, 0)
+    assert found["p"] == pytest.approx(expected.pvalue, rel=0.05)
+    ends = np.array(expected.confidence_interval()) / 100 / math.log(2)
+    assert found[["low", "high"]].tolist() == pytest.approx(ends.tolist(), abs=0.02 * np.ptp(ends))
+
+
 def test_the_degrees_of_freedom_by_hand():
     """Documents: draws of variance 2, times 5/4 for five documents, 4 degrees; seeds: 1.5 and 1 with 2 degrees each."""
     contrast = Contrast(3.0, np.array([3 - math.sqrt(2), 3 + math.sqrt(2)]), (Variance(1.5, 2), Variance(1.0, 2)))
     found = standard_error(contrast, 5)
     assert found.value == pytest.approx(math.sqrt(5))
     assert found.degrees == pytest.approx(25 / (2.5**2 / 4 + 1.5**2 / 2 + 1 / 2))
+    # of unequal documents that weigh as much as three: draws times 3/2, 2 degrees
+    uneven = standard_error(Contrast(3.0, contrast.draws, units=3.0), 5)
+    assert (uneven.value, uneven.degrees) == (pytest.approx(math.sqrt(3)), pytest.approx(2))
 
 
 def test_a_mean_of_contrasts_has_the_variance_of_a_mean():
@@ -200,8 +219,9 @@ def test_drawn_seeds_would_call_far_too_many_families():
     for _ in range(trials):
         draws = with_drawn_seeds(drawn_ways(rng, 3, NOISE["seeds dominate"], samples=4000), rng)
         values = {name: each.mean() for name, each in draws.items()}
-        pairs = {x + y: Contrast(values[x] - values[y], draws[x] - draws[y]) for x, y in combinations("abcde", 2)}
-        called += compare(pairs, 0.95, 60)["excludes_zero"].any()
+        pairs = [Contrast(values[x] - values[y], draws[x] - draws[y]) for x, y in combinations("abcde", 2)]
+        ends = [interval(pair, 0.05 / len(pairs)) for pair in pairs]
+        called += any(end.low > 0 or end.high < 0 for end in ends)
     assert called >= 0.2 * trials
 
 
@@ -249,19 +269,10 @@ def test_many_documents_are_drawn_in_pieces(monkeypatch):
 # --- p-values and Holm -------------------------------------------------------------------------------------------
 
 
-def test_p_value_by_hand():
-    draws = np.array([-1.0, 1, 2, 3, 4, 5, 6, 7, 8])
-    assert p_value(draws) == pytest.approx(2 * (1 + 1) / 10)
-    assert p_value(np.abs(draws)) == pytest.approx(2 / 10)
-    assert p_value(np.zeros(9)) == 1
-
-
-@given(st.lists(st.integers(-3, 9), min_size=1, max_size=60), st.floats(0.001, 0.9))
-def test_an_interval_excludes_zero_exactly_where_the_p_value_is_within_its_level(draws, level):
-    values = np.array(draws, dtype=float)
-    assume(abs(p_value(values) - level) > 1e-6)
-    found = interval(Contrast(1.0, values), level)
-    assert (found.low > 0 or found.high < 0) == (p_value(values) <= level)
+def test_with_too_few_draws_a_percentile_interval_says_nothing():
+    clear = Contrast(1.0, np.ones(99))
+    assert interval(clear, 0.05).low == 1
+    assert math.isinf(interval(clear, 0.005).low)
 
 
 def test_p_values_of_no_difference_are_uniform():
@@ -269,7 +280,8 @@ def test_p_values_of_no_difference_are_uniform():
     found = []
     for trial in range(150):
         losses = {name: rng.normal(200, 30, (1, 50)) for name in "ab"}
-        found.append(p_value(bootstrap(losses, np.full(50, 100.0), 400, trial).difference("a", "b").draws))
+        drawn = bootstrap(losses, np.full(50, 100.0), 400, trial)
+        found.append(compare({"ab": drawn.difference("a", "b")}, 0.95, 50)["p"].iloc[0])
     from scipy.stats import kstest
 
     assert kstest(found, "uniform").pvalue > 0.001
@@ -296,21 +308,16 @@ def test_holm_is_bonferroni_over_every_group_that_holds_a_comparison(p_values):
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.sampled_from([0.8, 0.9, 0.95]))
-def test_corrected_intervals_and_corrected_p_values_say_the_same(below, confidence):
-    contrasts = {str(i): Contrast(1.0, np.repeat([-1.0, 1.0], [count, 399 - count])) for i, count in enumerate(below)}
+@given(st.lists(st.floats(-4, 4), min_size=1, max_size=6), st.sampled_from([0.8, 0.9, 0.95]))
+def test_corrected_intervals_and_corrected_p_values_say_the_same(values, confidence):
+    contrasts = {str(i): Contrast(value, np.array([value - 1, value + 1])) for i, value in enumerate(values)}
     table = compare(contrasts, confidence, 50)
-    assert (table["excludes_zero"] == (table["p_holm"] <= 1 - confidence + 1e-9)).all()
+    apart = (table["p_holm"] - (1 - confidence)).abs() > 1e-9
+    assert (table["excludes_zero"] == (table["p_holm"] <= 1 - confidence))[apart].all()
     assert (table["p_holm"] >= table["p"]).all()
 
 
-def test_a_family_needs_more_draws_than_one_comparison_and_says_nothing_with_too_few():
-    assert draws_needed(10, 0.95) == 4000
-    clear = Contrast(1.0, np.ones(99))
-    assert compare({"one": clear}, 0.95, 50)["excludes_zero"].tolist() == [True]
-    many = compare({str(i): clear for i in range(10)}, 0.95, 50)
-    assert not many["excludes_zero"].any()
-    assert np.isinf(many["low"]).all()
+def test_an_empty_family_is_an_empty_table():
     assert compare({}, 0.95, 50).empty
 
 
@@ -327,7 +334,7 @@ def test_a_handful_of_documents_supports_no_claim_however_many_draws():
 def test_contrasts_may_come_from_different_numbers_of_documents():
     clear = Contrast(1.0, np.ones(9999))
     table = compare({"rare": clear, "frequent": clear}, 0.95, [6, 50])
-    assert table["p"].tolist() == [2**-5, 2 / 10_000]
+    assert table["p"].tolist() == [2**-5, 2**-49]
     assert table["excludes_zero"].tolist() == [True, True], "the second is held to 0.05 after the first"
     three = compare({"rare": clear, "frequent": clear, "rarer": clear}, 0.95, [6, 50, 3])
     assert three["excludes_zero"].tolist() == [False, True, False]
@@ -344,24 +351,31 @@ def test_seeds_apart_is_welchs_test():
 
 @given(st.integers(2, 12), st.integers(1, 5))
 def test_few_documents_leave_intervals_and_p_values_in_agreement(documents, size):
-    draws = [np.repeat([-1.0, 1.0], [3 * i, 3999 - 3 * i]) for i in range(size)]
-    table = compare({str(i): Contrast(1.0, each) for i, each in enumerate(draws)}, 0.95, documents)
+    contrasts = {str(i): Contrast(i / 2, np.array([i / 2 - 0.3, i / 2 + 0.3])) for i in range(size)}
+    table = compare(contrasts, 0.95, documents)
     assert (table["excludes_zero"] == (table["p_holm"] <= 0.05 + 1e-9)).all()
 
 
-def test_families_of_no_difference_are_rarely_called():
-    """Holm holds the probability of any false call in a family of 6 to 5%; without it one is called in about 20%."""
-    rng = np.random.default_rng(5)
-    called = corrected = 0
-    for trial in range(150):
-        shared = rng.normal(200, 40, 40)
-        losses = {name: (shared + rng.normal(0, 10, 40))[None] for name in "abcd"}
-        drawn = bootstrap(losses, np.full(40, 100.0), 2000, trial)
-        table = compare({a + b: drawn.difference(a, b) for a, b in combinations("abcd", 2)}, 0.95, 40)
-        called += (table["p"] <= 0.05).any()
-        corrected += table["excludes_zero"].any()
-    assert corrected <= 20
-    assert called > corrected
+LIKE_THE_RECORD = np.array([300, 400, 500, 600, 700, 900, 1e3, 1.2e3, 1.5e3, 2e3, 3e3, 4e3, 6e3, 9e3, 12e3, 16e3, 19e3])
+"""Bytes of documents of which the long ones decide, as in the recorded study: seven equal ones weigh as much."""
+TEXTS = {"ten": np.full(10, 1000.0), "uneven": LIKE_THE_RECORD}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_families_of_no_difference_hold_a_false_claim_as_rarely_as_the_book_says(text, seeds):
+    """Ten pairs of five equal ways on few documents, where percentile intervals err in 12 to 20% of the families."""
+    rng, sizes, trials, called, uncorrected = np.random.default_rng(5), TEXTS[text], 200, 0, 0
+    for trial in range(trials):
+        shared = rng.normal(1, 0.2, len(sizes))
+        losses = {name: (shared + rng.normal(0, 0.01, (1, len(sizes)))) * sizes for name in "abcde"}
+        noisy = {name: nats + rng.normal(0, 1e-3, (seeds, len(sizes))) * sizes for name, nats in losses.items()}
+        drawn = bootstrap(noisy, sizes, 300, trial)
+        table = compare({a + b: drawn.difference(a, b) for a, b in combinations("abcde", 2)}, 0.95, len(sizes))
+        uncorrected += (table["p"] <= 0.05).any()
+        called += table["excludes_zero"].any()
+    assert called <= 0.085 * trials
+    assert uncorrected > 2 * called
 
 
 # --- components of variance --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bashkir_utils.exceptions import ProfileError
-from bashkir_utils.study import ModelSpec, RunSpec, load_study, profile_names
+from bashkir_utils.study import ZERO_SHOT_4BIT, ModelSpec, RunSpec, load_study, profile_names
 
 MINIMAL = {
     "name": "mine",
@@ -31,6 +31,33 @@ def test_every_profile_that_ships_is_valid(name):
     cells = study.cells("corpus")
     assert len({cell.run_id for cell in cells}) == len(cells)
     assert sum(cell.method.kind == "zero_shot" for cell in cells) == len(study.enabled_models)
+
+
+def test_a_model_that_qlora_adapts_is_scored_in_4_bits_too():
+    smoke = load_study("smoke")
+    cells = smoke.scored_cells("x")
+    (rounded,) = [cell for cell in cells if cell not in smoke.cells("x")]
+    assert cells.index(rounded) == 1, "beside the model as it came"
+    assert (rounded.model.name, rounded.method, rounded.training) == ("tiny-llama", ZERO_SHOT_4BIT, None)
+    assert rounded == smoke.run_spec("x", method="zero_shot_4bit")
+    assert rounded.run_id.startswith("tiny-llama-zero_shot_4bit-s0-")
+    assert smoke.all_cells("x") == cells, "no model of this profile is off"
+    paper = load_study("paper").scored_cells("x")
+    large = {"phi-2", "qwen2.5-7b", "deepseek-7b", "mistral-7b"}
+    assert {cell.model.name for cell in paper if cell.method == ZERO_SHOT_4BIT} == large
+
+
+def test_the_base_in_4_bits_changes_no_name_of_another_run():
+    assert load_study("study").run_spec("f" * 16, method="zero_shot").run_id == "smollm2-135m-zero_shot-s0-f91a43582d2b"
+    assert load_study("study").run_spec("f" * 16, method="qlora_r8").run_id == "smollm2-135m-qlora_r8-s42-a3c02b06613c"
+
+
+def test_no_method_may_be_called_as_the_base_in_4_bits(tmp_path):
+    methods = [{"name": "zero_shot_4bit", "kind": "full"}]
+    with pytest.raises(ProfileError, match="zero_shot_4bit is always run"):
+        load_study(written(tmp_path, MINIMAL | {"methods": methods}))
+    with pytest.raises(ProfileError, match="unknown method 'zero_shot_4bit'"):
+        load_study(written(tmp_path, MINIMAL)).method("zero_shot_4bit")
 
 
 def test_the_four_profiles_are_there():

@@ -20,7 +20,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import permutation_test, rankdata
 
 from ..markup import escape_markdown, html_table
-from ..statistics import ROUNDING, bootstrap_ratios, compare, draws_needed, holm, seeds_apart
+from ..statistics import ROUNDING, bootstrap_ratios, compare, holm, seeds_apart
 
 MIN_WAYS = 5
 """Fewer ways give no rank correlation worth an interval."""
@@ -248,8 +248,7 @@ def _choice(values: pd.DataFrame, want: Want, confidence: float, unit: str, seed
         return choice_row({}, want, [], 0)
     units = next(iter(by_way.values())).shape[1]
     pairs = list(combinations(by_way, 2))
-    samples = max(SAMPLES, draws_needed(len(pairs), confidence))
-    drawn = bootstrap_ratios(by_way, np.ones(units), samples, seed)
+    drawn = bootstrap_ratios(by_way, np.ones(units), SAMPLES, seed)
     found = compare({str(i): drawn.difference(*pair) for i, pair in enumerate(pairs)}, confidence, units)
     told = [set(pair) for pair, apart in zip(pairs, found["excludes_zero"], strict=True) if apart]
     best = choice_row(drawn.values, want, [], units)["choose"]
@@ -277,8 +276,7 @@ def against(
         return pd.DataFrame(columns=["value", "difference", "low", "high", "p", "p_holm", "excludes_zero"])
     units = by_way[reference].shape[1]
     others = [way for way in by_way if way != reference]
-    samples = max(SAMPLES, draws_needed(max(len(others), 1), confidence))
-    drawn = bootstrap_ratios(by_way, np.ones(units), samples)
+    drawn = bootstrap_ratios(by_way, np.ones(units), SAMPLES)
     found = compare({way: drawn.difference(way, reference) for way in others}, confidence, units)
     found = found.reindex(list(by_way)).assign(excludes_zero=lambda table: table["excludes_zero"].eq(True))
     found.insert(0, "value", pd.Series(drawn.values))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..exceptions import RunError
 from ..markup import escape_markdown
-from ..statistics import Contrast, compare, draw_weights, draws_needed
+from ..statistics import Contrast, compare, draw_weights, effective_units
 from .places import PlaceScores, place_draws
 from .scored_text import ReadText, TokenScored, UnitKind, unit_bits
 
@@ -44,11 +44,11 @@ def place_gains(  # noqa: PLR0913
     _check_names(scores, first, second)
     pairs = _pairs(scores, first, second)
     left, right = (_chosen(scores, pairs[side].to_numpy()) for side in ("first", "second"))
-    needed = max(samples, draws_needed(len(pairs), confidence))
-    difference = place_draws(left, needed, seed) - place_draws(right, needed, seed)
+    difference = place_draws(left, samples, seed) - place_draws(right, samples, seed)
     value = _bits(left) - _bits(right)
-    documents = ((left.bytes > 0) & (right.bytes > 0)).sum(axis=1)
-    compared = _compared(value, difference, documents, confidence)
+    shared = np.where(right.bytes > 0, left.bytes, 0)
+    documents = (shared > 0).sum(axis=1)
+    compared = _compared(value, difference, shared, confidence)
     whole = left.bytes.sum(axis=1)
     table = pairs[["kind", "group"]].assign(
         documents=documents, share_of_bytes=whole / pd.Series(whole).groupby(pairs["kind"]).transform("sum")
@@ -78,14 +78,20 @@ def _bits(scores: PlaceScores) -> np.ndarray:
     return scores.nll.sum(axis=1) / scores.bytes.sum(axis=1) / np.log(2)
 
 
-def _compared(value: np.ndarray, draws: np.ndarray, documents: np.ndarray, confidence: float) -> pd.DataFrame:
-    """The table of ``statistics.compare``, its rows counted from 0; draws without the group are left out."""
+def _compared(value: np.ndarray, draws: np.ndarray, sizes: np.ndarray, confidence: float) -> pd.DataFrame:
+    """The table of ``statistics.compare``, its rows counted from 0; draws without the group are left out.
+
+    ``sizes`` is how much of each group every document has, shape (groups, documents); 0 where it lacks the group.
+    """
     # sums in another order differ in their last digits, which is no gain
-    draws = draws.round(_DIGITS)
+    value, draws = value.round(_DIGITS), draws.round(_DIGITS)
     contrasts = {
-        str(place): Contrast(float(one), draws[np.isfinite(draws[:, place]), place]) for place, one in enumerate(value)
+        str(place): Contrast(
+            float(one), draws[np.isfinite(draws[:, place]), place], units=effective_units(sizes[place])
+        )
+        for place, one in enumerate(value)
     }
-    return compare(contrasts, confidence, documents.tolist()).reset_index(drop=True)
+    return compare(contrasts, confidence, (sizes > 0).sum(axis=1).tolist()).reset_index(drop=True)
 
 
 def _named(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
@@ -114,7 +120,7 @@ def word_gains(  # noqa: PLR0913
         second: the same.
         text: of the documents of both.
         family: the most words to compare.
-        samples: least number of bootstrap draws; more are taken where the family needs them.
+        samples: number of bootstrap draws.
         confidence: of the whole family.
         seed: of the draws.
 
@@ -129,13 +135,12 @@ def word_gains(  # noqa: PLR0913
     total = counts.sum(axis=1)
     value = (left - right).sum(axis=1) / total
     documents = (counts > 0).sum(axis=1)
-    needed = max(samples, draws_needed(max(len(counts), 1), confidence))
     with np.errstate(invalid="ignore"):
         drawn = [
             (weights @ (left - right).T.to_numpy()) / (weights @ counts.T.to_numpy())
-            for weights in draw_weights(len(text.texts), needed, seed)
+            for weights in draw_weights(len(text.texts), samples, seed)
         ]
-    compared = _compared(value.to_numpy(), np.concatenate(drawn), documents.to_numpy(), confidence)
+    compared = _compared(value.to_numpy(), np.concatenate(drawn), counts.to_numpy(dtype=float), confidence)
     means = {"bits_first": left.sum(axis=1) / total, "bits_second": right.sum(axis=1) / total}
     table = pd.DataFrame({"count": total, "documents": documents} | means).rename_axis("word").reset_index()
     named = _named(table.join(compared), first[0], second[0])

@@ -58,7 +58,7 @@ class Step:
     @property
     def branch_bytes(self) -> int:
         """g, bytes of what a linear layer gives: a 4-bit layer gives the format of its input, the others that of c."""
-        return self.stream_bytes if self.method.kind == "qlora" else self.compute_bytes
+        return self.stream_bytes if self.method.quantised else self.compute_bytes
 
     @property
     def trained(self) -> int:
@@ -108,7 +108,7 @@ def weight_bytes(step: Step) -> float:
     """
     shape = step.shape
     adapters = 4 * (step.trained if step.method.rank else 0)  # with the trained copies of embeddings
-    if step.method.kind != "qlora":
+    if not step.method.quantised:
         return step.stream_bytes * shape.parameters + adapters
     packed = NF4_BYTES * shape.linear_parameters
     whole_file = not step.gpu and shape.stored_bytes == step.stream_bytes

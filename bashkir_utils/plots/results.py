@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from ..report import MEASURE_NAMES, StudyReport, may_be_ranked, pareto_front, results_table
+from ..study import ZERO_SHOT
 from . import interactive
 from .style import METHOD_COLOURS, METHOD_MARKERS, OKABE_ITO, new_figure, plain, styled
 
@@ -66,7 +67,7 @@ def pareto(report: StudyReport, cost: str, title: str) -> Figure:
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             axes.xaxis.set_major_formatter("{x:g}" if cost == "wall_seconds" else EngFormatter(sep=""))
             axes.xaxis.set_minor_formatter(NullFormatter())
-        for value in table.loc[table["kind"] == "zero_shot", "bits_per_byte"]:
+        for value in table.loc[table["method"] == ZERO_SHOT.name, "bits_per_byte"]:
             axes.axhline(value, color=METHOD_COLOURS["zero_shot"], linestyle="--", linewidth=1)
         axes.margins(x=0.15, y=0.15)
         axes.set(xlabel=name, ylabel=f"bits per byte, {report.confidence:.0%} interval", title=title)

@@ -492,7 +492,9 @@ def _verdict_on_remark(found: pd.DataFrame, best: str) -> str:
     ]
     if others.empty:
         return "There is no other way to compare it with."
-    if len(less):
+    if not found.loc[best, "value"]:
+        verdict = f"The paper's remark does not hold here: {best} never left the language"
+    elif len(less):
         verdict = f"So the paper's remark holds here: {best} left more often than ways with a higher loss"
     elif open_ones.empty:
         verdict = f"The paper's remark does not hold here: no way with a higher loss left less often than {best}"

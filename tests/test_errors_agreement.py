@@ -102,6 +102,8 @@ def test_few_ways_have_no_interval_and_nothing_can_be_claimed_of_them():
     assert "goes with bits per byte:" not in said
     one = correlated(made_ways(1), ["repeats"])
     assert "no measure can be correlated" in correlation_findings(one, "bits per byte", {})
+    unknown = correlated(made_ways(6).assign(pairs=math.nan), ["repeats"], "pairs")
+    assert "not known for any way" in correlation_findings(unknown, "pairs", {})
 
 
 def test_every_test_of_a_page_counts():

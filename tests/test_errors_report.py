@@ -354,6 +354,8 @@ def test_the_remark_of_the_paper_is_answered_by_the_numbers(live):
     assert "does not hold here" in errors_report.remark_sentences(live, other)[1]
     alike = left(live, dict.fromkeys(("zero shot", "full", "lora r8", "qlora r8"), 0.5))
     assert "not seen here" in errors_report.remark_sentences(live, alike)[1]
+    none = left(live, dict.fromkeys(("zero shot", "full", "lora r8", "qlora r8"), 0.0))
+    assert "full never left the language" in errors_report.remark_sentences(live, none)[1]
     assert "not measured" in errors_report.remark_sentences(live, alike.drop(columns="switched"))[0]
 
 

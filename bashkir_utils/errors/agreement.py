@@ -337,6 +337,8 @@ def correlation_findings(table: pd.DataFrame, reference: str, names: Mapping[str
     """
     known = table.dropna(subset=["correlation"]).sort_values("correlation", key=abs, ascending=False)
     to = escape_markdown(reference)
+    if not table["ways"].any():
+        return f"- Nothing can be correlated with {to}: it is not known for any way."
     lines = [f"- {sentence}" for sentence in (*_of_known(known, to, names), *_of_same(table, names))]
     return "\n".join(lines)
 

@@ -215,7 +215,7 @@ def _no_settings_of_its_own(model: AnyModel) -> Iterator[None]:
     own = [(module, module.generation_config) for module in model.modules() if "generation_config" in vars(module)]
     try:
         for module, _ in own:
-            module.generation_config = GenerationConfig()
+            module.generation_config = GenerationConfig()  # type: ignore[assignment]
         yield
     finally:
         for module, settings in own:

@@ -564,7 +564,7 @@ def diverged(report: StudyReport) -> dict[str, str]:
     reasons = {}
     for row in report.rows:
         base = base_of(row, report.rows)
-        reasons[row.run_id] = divergence(row.bits_per_byte.value, base and base.bits_per_byte.value)
+        reasons[row.run_id] = divergence(row.bits_per_byte.value, None if base is None else base.bits_per_byte.value)
     return {run_id: reason for run_id, reason in reasons.items() if reason}
 
 

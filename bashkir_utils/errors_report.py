@@ -462,7 +462,7 @@ def remark_sentences(report: StudyReport, table: pd.DataFrame) -> list[str]:
 def _who_left(report: StudyReport, kept: pd.DataFrame, best: str, loss: float) -> str:
     into = destination_table(report, kept).loc[best]
     counts = {
-        name.removeprefix("into_"): int(count)
+        str(name).removeprefix("into_"): int(count)
         for name, count in into.items()
         if str(name).startswith("into_") and count
     }

@@ -91,10 +91,10 @@ def test_what_is_undecided_is_not_taken_for_another_language(live, continuations
 
 
 def test_people_stand_beside_the_ways_and_their_text_is_not_kept(live, continuations, held_against):
-    passages = pd.DataFrame({"model": PEOPLE, "prompt": ["secret "], "continuation": [BASHKIR * 2], "ended": False})
+    passages = pd.DataFrame({"model": PEOPLE, "prompt": "secret ", "continuation": [BASHKIR * 2] * 8, "ended": False})
     table, people = errors_report.measured_beside_people(live, continuations, passages, held_against)
     pd.testing.assert_frame_equal(table, errors_report.measured(live, continuations, held_against), check_like=True)
-    assert people["prompt"].tolist() == ["test documents 1"]
+    assert people["prompt"].tolist() == [f"test documents {place}" for place in range(1, 9)]
     for shown in (errors_report.way_table(live, table, people), errors_report.destination_table(live, table, people)):
         assert shown.index.tolist() == ["zero shot", "full", "lora r8", "qlora r8", PEOPLE]
     ways = errors_report.way_table(live, table, people)
@@ -103,7 +103,7 @@ def test_people_stand_beside_the_ways_and_their_text_is_not_kept(live, continuat
     assert ways.loc[PEOPLE, errors_report.NAMES["well_formed"]] == 1
     into = errors_report.destination_table(live, table, people)
     assert into.loc["full", ["continuations", "switched", "into_en"]].tolist() == [16, 1, 16]
-    assert into.loc[PEOPLE, ["continuations", "switched", "into_en"]].tolist() == [1, 0, 0]
+    assert into.loc[PEOPLE, ["continuations", "switched", "into_en"]].tolist() == [8, 0, 0]
     assert PEOPLE in set(errors_report.switched_by_word(live, table, people)["model"])
     assert errors_report.destination_table(live, table.drop(columns="into")).empty
 

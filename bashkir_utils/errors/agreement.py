@@ -120,7 +120,7 @@ def corrected(tables: Mapping[str, pd.DataFrame], confidence: float) -> dict[str
     together["p_holm"] = pd.Series(holm(tested["p"].tolist()), index=tested.index, dtype=float)
     together["claimed"] = together["p_holm"] <= level
     together["possible"] = least * len(tested) <= level
-    return {name: together.xs(name) for name in tables}
+    return {name: pd.DataFrame(together.loc[name]) for name in tables}
 
 
 def smallest_p(ways: int) -> float:

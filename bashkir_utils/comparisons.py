@@ -459,8 +459,8 @@ def _of_documents(report: StudyReport) -> list[str]:
         return []
     known = "of how many sources is not recorded" if sources is None else f"of {_count(sources, 'source')}"
     return [
-        f"{_count(documents, 'test document')} {'was' if documents == 1 else 'were'} scored, {known}. They are drawn as "
-        "if independent: other sources may differ by more than the intervals say."
+        f"{_count(documents, 'test document')} {'was' if documents == 1 else 'were'} scored, {known}. They are drawn "
+        "as if independent: other sources may differ by more than the intervals say."
     ]
 
 

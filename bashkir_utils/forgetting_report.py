@@ -61,7 +61,8 @@ def forgetting_table(report: StudyReport) -> pd.DataFrame:
 
     That is the same model as it came; for QLoRA, the same in 4 bits where that was scored, which has a row of its own.
 
-    Paired over paragraphs as in ``comparisons``; all rows are one family, corrected by Holm's method. Runs that diverged or have not scored the paragraphs are left out.
+    Paired over paragraphs as in ``comparisons``; all rows are one family, corrected by Holm's method. Runs that
+    diverged or have not scored the paragraphs are left out.
 
     Returns:
         columns label, model, kind, change (a key of ``CHANGES``), language, before, after (bits per byte), gain (bits

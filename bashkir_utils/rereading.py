@@ -592,9 +592,7 @@ def _best_of_all(table: pd.DataFrame, draws: Draws) -> str:
 def _larger_models(table: pd.DataFrame, draws: Draws) -> str:
     before = str(table["place_before"].idxmin())
     larger = [str(key) for key in table.index if str(key).endswith("QLoRA")]
-    near = {
-        kind: (drawn[larger].max(axis=1) / drawn[before] - 1) <= CLOSE for kind, drawn in _kinds(draws).items()
-    }
+    near = {kind: (drawn[larger].max(axis=1) / drawn[before] - 1) <= CLOSE for kind, drawn in _kinds(draws).items()}
     each = " ".join(_larger_model(key, before, table, draws) for key in larger)
     return (
         f"{_verdict(near)}: none of {' and '.join(larger)} needs over {CLOSE:.0%} more bits per byte than {before} in "

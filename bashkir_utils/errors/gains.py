@@ -86,7 +86,9 @@ def _compared(value: np.ndarray, draws: np.ndarray, sizes: np.ndarray, confidenc
     # sums in another order differ in their last digits, which is no gain
     value, draws = value.round(_DIGITS), draws.round(_DIGITS)
     contrasts = {
-        str(place): Contrast(float(one), draws[np.isfinite(draws[:, place]), place], units=effective_units(sizes[place]))
+        str(place): Contrast(
+            float(one), draws[np.isfinite(draws[:, place]), place], units=effective_units(sizes[place])
+        )
         for place, one in enumerate(value)
     }
     return compare(contrasts, confidence, (sizes > 0).sum(axis=1).tolist()).reset_index(drop=True)

@@ -356,16 +356,19 @@ def test_a_port_that_is_taken_is_refused(server):
 # --------------------------------------------------------------------------------------------------------- command line
 
 
-def hear_interrupts() -> None:
-    """What a shell starts in the background ignores them, and so does all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# what a shell starts in the background ignores interrupts, and so does all that it starts
+HEARING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("bashkir_utils", run_name="__main__")
+"""
 
 
 def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
     environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,
+        [sys.executable, "-c", HEARING, "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     line = process.stdout.readline()
     assert line.startswith("open http://127.0.0.1:")
@@ -382,8 +385,8 @@ def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
 def test_an_interrupt_while_a_model_writes_ends_in_one_line_too(made):
     environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "bashkir_utils", "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,
+        [sys.executable, "-c", HEARING, "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     name = process.stdout.readline().split("/")[2]
     body = asked(prompt="б" * LONGEST_PROMPT, new_tokens=256, decoding="nucleus").model_dump_json().encode()

@@ -401,7 +401,7 @@ def test_a_page_offers_its_notebook_as_it_is_stored(built, pages):
 
 
 def test_plain_jupyter_book_build_sets_a_clone_without_running_it(tmp_path):
-    for name in ("_config.yml", "_toc.yml"):
+    for name in ("_config.yml", "_toc.yml", "genindex.md"):
         shutil.copyfile(CHECKOUT / name, tmp_path / name)
     for name in ("book", "notebooks"):
         shutil.copytree(CHECKOUT / name, tmp_path / name)

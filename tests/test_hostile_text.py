@@ -179,7 +179,8 @@ def project(folder: Path) -> Path:
     """A book of the three chapters and the page of fragments."""
     shutil.copytree(CHECKOUT / "book", folder / "book", ignore=shutil.ignore_patterns("*.md"))
     shutil.copy(CHECKOUT / "_config.yml", folder)
-    shutil.copy(CHECKOUT / "book" / "bibliography.md", folder / "book")
+    for name in ("bibliography.md", "glossary.md"):
+        shutil.copy(CHECKOUT / "book" / name, folder / "book")
     (folder / "notebooks").mkdir()
     for name in CHAPTERS:
         shutil.copy(CHECKOUT / "notebooks" / f"{name}.ipynb", folder / "notebooks")

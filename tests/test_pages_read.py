@@ -156,9 +156,9 @@ def test_first_stop_of_the_keyboard_leads_past_the_navigation(seen, site):
 
 
 @pytest.fixture(scope="session")
-def articles(pages: dict[Path, BeautifulSoup]) -> dict[str, Tag]:
+def articles(built: Built, pages: dict[Path, BeautifulSoup]) -> dict[str, Tag]:
     """The content of each page of the table of contents, by its address."""
-    names = {path: "/".join(path.parts[-2:]) for path in pages}
+    names = {path: path.relative_to(built.index.parent).as_posix() for path in pages}
     found = {names[path]: page.select_one("article") for path, page in pages.items() if names[path] in CONTENTS}
     assert set(found) == set(CONTENTS)
     return found

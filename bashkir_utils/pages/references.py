@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.domains.std import StandardDomain
-from sphinx.errors import ConfigError
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+_LOGGER = logging.getLogger(__name__)
 _CAPTION = re.compile(r"Figure (\d+\.\d+)\.")
 _TAG = re.compile(r"\\tag\{(\d+\.\d+)\}")
 _MENTION = re.compile(r"\bFigure \d+\.\d+(?!\d)|\b[Ee]quation \(\d+\.\d+\)")
@@ -129,7 +130,8 @@ class _IndexTerms(SphinxTransform):
     def _terms(self, settings: str) -> list[str]:
         path = Path(self.app.srcdir) / settings
         if not path.is_file():
-            raise ConfigError(f"indexed_glossary is {settings}, which is not there")
+            _LOGGER.warning("indexed_glossary is %s, which is not there: no term is indexed", settings)
+            return []
         return glossary_terms(path.read_text(encoding="utf-8"))
 
     @staticmethod

@@ -93,9 +93,7 @@ def throughput_rounds(  # noqa: PLR0913
         ModelError: the model's context has no room for ``new_tokens`` tokens.
         DivergenceError: the model's logits are not finite.
     """
-    room = _prompt_room(model, new_tokens)
-    config = _exact_length(tokenizer, new_tokens)
-    ids = [_prompt_ids(tokenizer, prompt, room) for prompt in prompts]
+    config, ids = _exact_work(model, tokenizer, prompts, new_tokens)
     speeds: dict[int, list[float]] = {size: [] for size in batch_sizes}
     with _inference(model, 0):
         for size in batch_sizes:
@@ -135,15 +133,21 @@ def write(model: AnyModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence
         ModelError: the model's context has no room for ``new_tokens`` tokens.
         DivergenceError: the model's logits are not finite.
     """
-    room = _prompt_room(model, new_tokens)
-    config = _exact_length(tokenizer, new_tokens)
-    ids = [_prompt_ids(tokenizer, prompt, room) for prompt in prompts]
+    config, ids = _exact_work(model, tokenizer, prompts, new_tokens)
     with _inference(model, 0):
         begun = time.perf_counter()
         written = _continue(model, ids, config)
         seconds = time.perf_counter() - begun
     texts = [_continuation(tokenizer, before, new) for before, new in zip(ids, written, strict=True)]
     return Written(sum(map(len, texts)), len(prompts) * new_tokens, seconds)
+
+
+def _exact_work(
+    model: AnyModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], new_tokens: int
+) -> tuple[GenerationConfig, list[list[int]]]:
+    """Settings for exactly ``new_tokens`` tokens a prompt, and the ids of the prompts with room left for them."""
+    room = _prompt_room(model, new_tokens)
+    return _exact_length(tokenizer, new_tokens), [_prompt_ids(tokenizer, prompt, room) for prompt in prompts]
 
 
 def _stop_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:

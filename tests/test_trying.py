@@ -364,12 +364,18 @@ runpy.run_module("bashkir_utils", run_name="__main__")
 """
 
 
-def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
-    environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
-    process = subprocess.Popen(
+def command_serving(made) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-c", HEARING, "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={**os.environ, "BASHKIR_HOME": str(made.workspace.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
+    process = command_serving(made)
     line = process.stdout.readline()
     assert line.startswith("open http://127.0.0.1:")
     connection = http.client.HTTPConnection(HOST, int(line.split(":")[2].split("/")[0]))
@@ -383,11 +389,7 @@ def test_the_command_serves_until_an_interrupt_and_ends_in_one_line(made):
 
 
 def test_an_interrupt_while_a_model_writes_ends_in_one_line_too(made):
-    environment = {**os.environ, "BASHKIR_HOME": str(made.workspace.root)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", HEARING, "try", "tiny-llama-f", "tiny-llama-l", "-p", "smoke", "--no-browser"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = command_serving(made)
     name = process.stdout.readline().split("/")[2]
     body = asked(prompt="б" * LONGEST_PROMPT, new_tokens=256, decoding="nucleus").model_dump_json().encode()
     given = {"Host": name, "Origin": f"http://{name}", "Content-Type": "application/json"}

@@ -60,8 +60,8 @@ def test_no_method_may_be_called_as_the_base_in_4_bits(tmp_path):
         load_study(written(tmp_path, MINIMAL)).method("zero_shot_4bit")
 
 
-def test_the_four_profiles_are_there():
-    assert {"smoke", "demo", "study", "paper", "paper-1024"} <= set(profile_names())
+def test_the_profiles_are_there():
+    assert {"smoke", "demo", "study", "study-128", "study-1024", "paper", "paper-1024"} <= set(profile_names())
 
 
 def test_the_paper_profile_names_the_whole_matrix():
@@ -93,6 +93,18 @@ def test_long_blocks_differ_from_the_papers_in_nothing_else():
     windows = {"window": 512, "overlap": 128}
     assert long.evaluation.model_copy(update=windows) == short.evaluation
     assert short.enabled_models == long.enabled_models
+
+
+@pytest.mark.parametrize(("profile", "length"), [("study-128", 128), ("study-1024", 1024)])
+def test_the_small_studies_of_block_lengths_cut_the_tokens_of_the_study_and_change_nothing_else(profile, length):
+    base, cut = load_study("study"), load_study(profile)
+    assert cut.training.block_length == length
+    assert cut.training.layout.effective_batch * length == base.training.layout.effective_batch * 256
+    same = {"block_length": 256, "batch_size": 8, "gradient_accumulation": 1}
+    assert cut.training.model_copy(update=same) == base.training
+    assert all(method == base.method(method.name) for method in cut.methods)
+    assert cut.evaluation.model_copy(update={"window": 256, "overlap": 64}) == base.evaluation
+    assert cut.forgetting == base.forgetting
 
 
 def test_models_that_are_off_are_passed_over_but_can_be_named(tmp_path):

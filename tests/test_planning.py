@@ -184,6 +184,18 @@ def test_a_processor_holds_the_file_of_a_4_bit_model_only_if_it_has_the_format_o
     assert whole - cast == 4 * mistral.linear_parameters
 
 
+def test_a_model_that_is_scored_in_4_bits_has_the_weights_of_qlora_without_its_adapters(workspace):
+    machine = planning.machine_for(gpu_gigabytes=24)
+    plans = {
+        plan.method: plan for plan in planning.plan_study(load_study("paper"), machine, workspace, models=["phi-2"])
+    }
+    rounded, qlora = plans["zero_shot_4bit"], plans["qlora_r8"]
+    assert list(plans)[:2] == ["zero_shot", "zero_shot_4bit"]
+    assert rounded.memory.weights == qlora.memory.weights - 4 * qlora.trained
+    assert (rounded.trained, rounded.runs, rounded.memory.optimiser) == (0, 1, 0)
+    assert rounded.memory.peak < plans["zero_shot"].memory.peak
+
+
 def test_scoring_holds_the_logits_of_a_batch_and_the_loss_of_one_window():
     """Counted by hand; with float32 logits the cast is none, with bfloat16 ones it is a table of its own."""
     scored = step(method=MethodSpec(name="zero_shot", kind="zero_shot"), precision=replace(FP32, autocast=False))

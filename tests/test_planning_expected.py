@@ -34,7 +34,7 @@ def test_what_the_profile_expects_is_what_the_formulas_say(profile, shared_works
     study = load_study(profile)
     assert study.expected == planning.expected(study, shared_workspace)
     assert {machine.gpu_memory for machine in study.expected} == {24, 80}
-    cells = {(cell.model.name, cell.method.name) for cell in study.cells("x")}
+    cells = {(cell.model.name, cell.method.name) for cell in study.scored_cells("x")}
     for machine in study.expected:
         assert {(cell.model, cell.method) for cell in machine.cells} == cells
         assert len(machine.cells) == len(cells)

@@ -371,7 +371,7 @@ def record(
     )
     writers = [each for each in found if complete or has_generations(each, study.generation)]
     if writers:
-        measured = errors_record.measure_errors(report, text, writers, scores, study.generation, workspace)
+        measured = errors_record.measure_errors(report, text, writers, scores, study, workspace)
         errors_record.write_errors(measured, folder)
     with_pairs = asks_for_pairs(text, study.minimal_pairs)
     lacking = {

@@ -1,8 +1,8 @@
 """What a study's models write and where their loss is, recorded as numbers beside the study's results: no text.
 
 The chapter on errors shows it. A record holds one row a continuation with every measure of ``errors_report.measured``,
-the same measures of people's text, the loss by place of the best run of each way of adaptation, and what the measures
-were held against.
+the same measures of people's text, the loss by place of the best run of each way of adaptation, what the best of them
+gains over the second, and what the measures were held against. Of the corpus it has no more than single words.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .exceptions import RunError
 from .language import analyse, labelled_sentences
 from .report import RESULTS_FILE, Recorded, StudyReport, continuations, load_record, write_table
 from .runs import Evaluation, Run
-from .study import GenerationSpec
+from .study import Study
+from .two_best import TwoBest, compare_two_best, load_two_best, write_two_best
 from .workspace import Workspace, disk_errors, write_json
 
 CONTINUATIONS_FILE, PLACES_FILE = "continuations.parquet", "places.parquet"
@@ -93,6 +94,8 @@ class ErrorRecord:
     ``errors.people.PEOPLE``. Empty in older records."""
     held_against: HeldAgainst | None = None
     """None in older records."""
+    two_best: TwoBest | None = None
+    """None in older records, and where only one way was scored."""
 
     @property
     def decodings(self) -> tuple[str, ...]:
@@ -113,7 +116,7 @@ def measure_errors(  # noqa: PLR0913, PLR0917
     corpus: Corpus,
     runs: Sequence[Run],
     evaluations: Iterable[Evaluation],
-    spec: GenerationSpec,
+    study: Study,
     workspace: Workspace,
 ) -> ErrorRecord:
     """Measure every continuation of ``runs``, which are drawn where they are not stored, and the loss by place.
@@ -123,11 +126,11 @@ def measure_errors(  # noqa: PLR0913, PLR0917
         corpus: that they were trained on; its test documents are people's text.
         runs: whose continuations are measured.
         evaluations: of the same test documents; the best of each way is taken apart by place.
-        spec: how continuations are drawn.
+        study: how continuations are drawn, and passages scored.
         workspace: with the run store.
     """
-    written = continuations(report, runs, spec, workspace)
-    first = written[written["decoding"] == spec.decodings[0].name]
+    written = continuations(report, runs, study.generation, workspace)
+    first = written[written["decoding"] == study.generation.decodings[0].name]
     passages = people.passages(corpus.split("test")["text"], first)
     held_against = evidence(corpus)
     tables = measured_beside_people(report, written, passages, held_against)
@@ -136,7 +139,8 @@ def measure_errors(  # noqa: PLR0913, PLR0917
         searched=held_against.index.searched,
         known_languages=_known_languages(held_against.vocabulary, report.confidence),
     )
-    return ErrorRecord(report, kept, _places(report, corpus, evaluations), of_people, known)
+    by_place, two_best = _places(report, corpus, evaluations, study, workspace)
+    return ErrorRecord(report, kept, by_place, of_people, known, two_best)
 
 
 def _known_languages(vocabulary: Vocabulary, confidence: float) -> tuple[KnownLanguage, ...]:
@@ -158,17 +162,21 @@ def place_kinds(text: scored_text.ReadText, corpus: Corpus) -> list[Kind]:
     return forms.all_kinds(text, word_counts(corpus.split("train")["text"]), reader)
 
 
-def _places(report: StudyReport, corpus: Corpus, evaluations: Iterable[Evaluation]) -> pd.DataFrame:
+def _places(
+    report: StudyReport, corpus: Corpus, evaluations: Iterable[Evaluation], study: Study, workspace: Workspace
+) -> tuple[pd.DataFrame, TwoBest | None]:
+    """Loss by place, and what the best way gains over the second."""
     evaluations = list(evaluations)
     text = scored_text.read_documents(evaluations[0].documents, corpus.split("test"))
-    kinds = place_kinds(text, corpus)
-    named = ((report.arms[each.run_id], each) for each in evaluations)
-    scores = places.score_places(places.best_of_each(named, MOST_WAYS), text, kinds)
-    return places.place_table(scores, confidence=report.confidence)
+    ways = places.best_of_each(((report.arms[each.run_id], each) for each in evaluations), MOST_WAYS)
+    scores = places.score_places(ways, text, place_kinds(text, corpus))
+    confidence = report.confidence
+    compared = compare_two_best(ways, text, scores, study, workspace, language=corpus.language, confidence=confidence)
+    return places.place_table(scores, confidence=confidence), compared
 
 
 def write_errors(record: ErrorRecord, folder: Path) -> None:
-    """Write a record's two tables into the folder of its study.
+    """Write a record's tables and facts into the folder of its study.
 
     Raises:
         RunError: the folder holds no recorded study, or cannot be written.
@@ -179,6 +187,7 @@ def write_errors(record: ErrorRecord, folder: Path) -> None:
         write_table(record.continuations, folder / CONTINUATIONS_FILE)
         write_table(record.places, folder / PLACES_FILE)
         write_table(record.people, folder / PEOPLE_FILE)
+        write_two_best(record.two_best, folder)
         (folder / HELD_AGAINST_FILE).unlink(missing_ok=True)
         if record.held_against is not None:
             write_json(folder / HELD_AGAINST_FILE, json.loads(record.held_against.model_dump_json()))
@@ -201,7 +210,8 @@ def _load(folder: Path) -> ErrorRecord:
         raise RunError(
             f"the record of errors in {folder.name} is of unknown runs ({sorted(unknown)[0]}): record it again"
         )
-    return ErrorRecord(report, rows, places_found, of_people, _held_against(folder / HELD_AGAINST_FILE))
+    held_against = _held_against(folder / HELD_AGAINST_FILE)
+    return ErrorRecord(report, rows, places_found, of_people, held_against, load_two_best(folder))
 
 
 def _read(path: Path) -> pd.DataFrame:

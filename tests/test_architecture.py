@@ -14,7 +14,8 @@ ORDER = (
     "packaged", "study", "language", "corpus", "tokenization", "packing", "models", "adapt", "distillation",
     "vocabulary", "inspection", "losses", "pace", "training", "planning", "evaluation", "statistics",
     "minimal_pairs", "pairs_export", "generation", "throughput", "errors", "failures", "runs", "sweep", "export",
-    "causes", "report", "comparisons", "pairs_report", "errors_report", "errors_record", "rating",
+    "causes", "report", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
+    "rating",
     "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "training_report",
     "trying", "plots", "readme", "pages", "book", "new_language", "cli", "__main__",
 )  # fmt: skip

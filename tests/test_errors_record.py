@@ -64,7 +64,7 @@ def measured(shared_workspace):
     runs = [obtain(cell, corpus, shared_workspace) for cell in study.cells(corpus.fingerprint)]
     scores = [evaluate(run, corpus, study.evaluation, shared_workspace) for run in runs]
     live = report.collect(study, corpus, runs, scores)
-    return errors_record.measure_errors(live, corpus, runs, scores, study.generation, shared_workspace)
+    return errors_record.measure_errors(live, corpus, runs, scores, study, shared_workspace)
 
 
 def test_every_continuation_has_its_measures_and_no_text(measured):

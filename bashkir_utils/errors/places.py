@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ NO_WORD = "numbers and signs"
 LENGTH_BANDS = 4
 GENRE, LENGTH, POSITION = "genre or source", "document length", "tokens before it in the window"
 FREQUENCY, FIRST_LETTER, NAMES = "word frequency in training", "place in the word", "names and numbers"
+
+Scored = TypeVar("Scored", bound=TokenScored)
 
 
 class Kind(Protocol):
@@ -176,14 +178,14 @@ def first_letter(text: ReadText) -> TextKind:
 # --------------------------------------------------------------------------------------------------------------- scores
 
 
-def best_of_each(named: Iterable[tuple[str, TokenScored]], count: int) -> dict[str, TokenScored]:
+def best_of_each(named: Iterable[tuple[str, Scored]], count: int) -> dict[str, Scored]:
     """For each name the evaluation with the least loss, such as a way's best seed; the ``count`` best, best first.
 
     All must be of the same documents. Those with a loss that is not finite are left out.
     """
     losses = [(float(one.tokens["nll"].to_numpy().sum()), name, one) for name, one in named]
     ordered = sorted((each for each in losses if math.isfinite(each[0])), key=lambda each: each[0])
-    found: dict[str, TokenScored] = {}
+    found: dict[str, Scored] = {}
     for _, name, one in ordered:
         found.setdefault(name, one)
     return dict(list(found.items())[:count])

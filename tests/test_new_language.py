@@ -22,7 +22,7 @@ from bashkir_utils.exceptions import BashkirError, BookError, CorpusError
 from bashkir_utils.language import PROMPTS, chosen_prompts
 from bashkir_utils.new_language import BASHKIR_ONLY, Language, NewBook, create, folded, named, recognise, summary
 from bashkir_utils.new_language.folder import _filled, _values
-from bashkir_utils.new_language.folding import is_bashkir, renamed
+from bashkir_utils.new_language.folding import STUDIED, is_bashkir, renamed
 from bashkir_utils.new_language.text import GLOSS, _majority
 from bashkir_utils.study import CorpusSpec, load_study, profile_path
 from bashkir_utils.workspace import BOOK_VARIABLE, Workspace, read_json, recorded_folder
@@ -109,13 +109,22 @@ def chapter() -> nbformat.NotebookNode:
             new_code_cell("print('китап')", metadata=tagged),
             new_markdown_cell(f"{fenced}\n\n### After", metadata=tagged),
             new_markdown_cell("## Measures of Bashkir"),
+            new_markdown_cell("Text that is not Bashkir.", metadata={"tags": [STUDIED]}),
         ]
     )
 
 
 def test_tagged_cells_become_one_closed_fold_without_code_to_run(chapter):
     cells = folded(chapter, ESPERANTO, "../x.yaml").cells
-    assert [cell.cell_type for cell in cells] == ["markdown", "markdown", "code", "code", "markdown", "markdown"]
+    assert [cell.cell_type for cell in cells] == [
+        "markdown",
+        "markdown",
+        "code",
+        "code",
+        "markdown",
+        "markdown",
+        "markdown",
+    ]
     fold = cells[4].source
     assert fold.startswith("`````{dropdown} About Bashkir\n")
     assert fold.endswith("\n`````")
@@ -135,7 +144,10 @@ def test_other_cells_stay_and_the_top_names_the_language(chapter):
     assert "This book is about Esperanto" in made.cells[1].source
     assert made.cells[2].source == 'PROFILE = "../x.yaml"\nCORPUS = ""'
     assert made.cells[3].source == "x = 1"
-    assert made.cells[5].source == "## Measures of Bashkir"
+    assert made.cells[5].source == "## Measures of Bashkir", "a fact about Bashkir stays one"
+    assert made.cells[6].source == "Text that is not Esperanto."
+    assert chapter.cells[6].source == "## Measures of Bashkir", "the chapter itself stays as it was"
+    assert chapter.cells[7].source == "Text that is not Bashkir."
     assert chapter.cells[2].source == "x = 1"
     assert chapter.cells[1].source.startswith('PROFILE = "demo"')
 

@@ -13,6 +13,8 @@ from .text import Language
 
 BASHKIR_ONLY = "bashkir"
 """The tag of cells that hold for Bashkir alone."""
+STUDIED = "studied"
+"""The tag of prose in which *Bashkir* is the language that is studied, whichever that is."""
 _PARAMETERS = "parameters"
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*$")
@@ -20,7 +22,7 @@ _VOWELS = frozenset("AEIOUaeiou")
 
 
 def folded(notebook: NotebookNode, language: Language, profile: str) -> NotebookNode:
-    """The chapter for ``language``: folds in the place of Bashkir-only cells, a note at its top, its own profile.
+    """The chapter for ``language``: folds in the place of Bashkir-only cells, a note at its top, its name, its profile.
 
     A fold is closed, holds the prose and the code as text, and says that nothing in it was run.
 
@@ -30,7 +32,9 @@ def folded(notebook: NotebookNode, language: Language, profile: str) -> Notebook
         profile: what the parameters cell names.
     """
     chapter = nbformat.from_dict({**notebook, "cells": list(_cells(notebook.cells))})
-    chapter.cells[0].source = renamed(chapter.cells[0].source, language)
+    for place, cell in enumerate(chapter.cells):
+        if place == 0 or STUDIED in cell.metadata.get("tags", []):
+            cell.source = renamed(cell.source, language)
     note = nbformat.v4.new_markdown_cell(_note(language), id="language-note")
     chapter.cells.insert(1, note)
     for cell in chapter.cells:
@@ -85,6 +89,6 @@ def _note(language: Language) -> str:
     return (
         f"```{{admonition}} This book is about {language.name}\n"
         f"The text, the runs and the figures of this page are {language.name}. The prose was written for a book on "
-        f"Bashkir: where it says *Bashkir* of the text that is studied, read *{language.name}*. What holds for Bashkir "
-        "alone is folded away under *About Bashkir* and was not run.\n```"
+        "Bashkir, and what it still says of Bashkir is true of that. What holds for Bashkir alone is folded away under "
+        "*About Bashkir* and was not run.\n```"
     )

@@ -435,6 +435,33 @@ def throughput(
 
 
 @app.command()
+def writing_speed(
+    profile: ProfileOption = "vocabulary",
+    corpus: CorpusOption = None,
+    new_tokens: Annotated[int, typer.Option(min=1, help="Of each continuation.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="In each, every model has one turn.")] = 5,
+    remark: Annotated[str, typer.Option("--remark", help="What readers must know of how it was run.")] = "",
+) -> None:
+    """Time how fast the models of a recorded study write into book/recorded/, the best run of each model.
+
+    Nothing else should run on the machine.
+    Example: bashkir writing-speed --profile vocabulary --corpus texts.zip
+    """
+    from . import writing_speed as speed
+    from .language import chosen_prompts
+    from .runs import load_run
+
+    study, text, workspace = _prepare(profile, corpus)
+    folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
+    report = speed.recorded_study(folder)
+    chosen = [load_run(run_id, workspace) for run_id in speed.best_of_each_model(report)]
+    prompts = [prompt.text for prompt in chosen_prompts(study.generation)[: speed.PROMPTS]]
+    found = speed.measure(chosen, prompts, workspace, new_tokens=new_tokens, rounds=rounds, remark=remark)
+    path = speed.write_speeds(found, folder)
+    print(f"{len(chosen)} models timed; recorded in {path}. {speed.finding(report, found)}")
+
+
+@app.command()
 def causes(
     profile: ProfileOption = "demo",
     corpus: CorpusOption = None,

@@ -18,7 +18,6 @@ from transformers import PreTrainedModel
 from .corpus import Corpus
 from .evaluation import choose_documents, score_documents, summarise
 from .exceptions import ProfileError, RunError
-from .generation import write
 from .markup import escape_markdown, html_table
 from .models import load_model
 from .report import Result, StudyReport, diverged
@@ -156,11 +155,16 @@ def reductions(table: pd.DataFrame) -> list[Reduction]:
     """For each budget that has both: how much lower the best way with another vocabulary is; diverged runs are out."""
     found = []
     for minutes, part in table[~table["diverged"].astype(bool)].groupby("minutes"):
-        own, changed = (_best(part[part["group"] == name]) for name in ("own", "changed"))
+        own, changed = (best_of_group(part, name) for name in ("own", "changed"))
         if own and changed:
             share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
             found.append(Reduction(float(str(minutes)), own["way"], changed["way"], share))
     return found
+
+
+def best_of_group(table: pd.DataFrame, name: Group) -> dict[str, Any]:
+    """The row of :func:`budget_table` with the fewest bits per byte in one group; empty where none did not diverge."""
+    return _best(table[(table["group"] == name) & ~table["diverged"].astype(bool)])
 
 
 def _best(part: pd.DataFrame) -> dict[str, Any]:
@@ -260,46 +264,3 @@ def normalisation_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFram
     table = pd.DataFrame.from_dict({name: dict(row) for name, row in found.items()}, orient="index").rename_axis("run")
     share = 1 - table["kept entries"] / table["all old entries"]
     return table.map("{:.3f}".format).assign(**{"due to the dropped entries": share.map("{:.1%}".format)})
-
-
-# -------------------------------------------------------------------------------------------------- speed of generation
-
-
-def generation_speeds(
-    runs: Sequence[Run], prompts: Sequence[str], workspace: Workspace, *, new_tokens: int, rounds: int
-) -> pd.DataFrame:
-    """Characters a second that runs write, greedily, all prompts as one batch; the runs take turns.
-
-    Returns:
-        one row a run: run_id, characters_per_second, tokens_per_second (medians over rounds), characters_per_token,
-        speedup (median over rounds of the ratio to the first run's).
-    """
-    loaded = [run.load(workspace) for run in runs]
-    for model, tokenizer in loaded:
-        write(model, tokenizer, prompts[:1], 2)  # the first pass of a model fetches its weights
-    passes = [[write(model, tokenizer, prompts, new_tokens) for model, tokenizer in loaded] for _ in range(rounds)]
-    by_run = list(zip(*passes, strict=True))
-    characters = pd.DataFrame([[each.characters / each.seconds for each in row] for row in by_run])
-    tokens = pd.DataFrame([[each.tokens / each.seconds for each in row] for row in by_run])
-    return pd.DataFrame(
-        {
-            "run_id": [run.run_id for run in runs],
-            "characters_per_second": characters.median(axis=1),
-            "tokens_per_second": tokens.median(axis=1),
-            "characters_per_token": [row[0].characters / row[0].tokens for row in by_run],
-            "speedup": characters.div(characters.iloc[0], axis=1).median(axis=1),
-        }
-    )
-
-
-def speeds_table(speeds: pd.DataFrame, report: StudyReport) -> pd.DataFrame:
-    """:func:`generation_speeds` as a reader sees it, by the labels of ``report``."""
-    shown = pd.DataFrame(
-        {
-            "characters/s": speeds["characters_per_second"].map("{:,.0f}".format),
-            "tokens/s": speeds["tokens_per_second"].map("{:,.0f}".format),
-            "characters/token": speeds["characters_per_token"].map("{:.2f}".format),
-            "times the first": speeds["speedup"].map("{:.2f}".format),
-        }
-    )
-    return shown.set_index(speeds["run_id"].map(report.labels).rename("run"))

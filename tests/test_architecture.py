@@ -16,7 +16,8 @@ ORDER = (
     "minimal_pairs", "pairs_export", "generation", "throughput", "errors", "failures", "runs", "sweep", "export",
     "causes", "report", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
     "rating",
-    "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "training_report",
+    "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "writing_speed",
+    "training_report",
     "trying", "plots", "readme", "pages", "book", "new_language", "cli", "__main__",
 )  # fmt: skip
 """Data walks down this list; a module imports only from those before it."""

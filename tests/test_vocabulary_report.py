@@ -1,11 +1,8 @@
-"""Budgets beside each other: the table, who is best in each group, the two normalisations, the speed of writing."""
+"""Budgets beside each other: the table, who is best in each group, the two normalisations."""
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
-import torch
 from made_results import made_report
 from transformers import AutoModelForCausalLM
 
@@ -161,19 +158,6 @@ def test_only_a_trimmed_vocabulary_has_two_normalisations(text_corpus, shared_wo
         vocabulary_report.both_normalisations(run, text_corpus, SCORED, shared_workspace)
 
 
-def test_speeds_count_the_characters_that_are_written(text_corpus, shared_workspace):
-    ways = [VocabularySpec(way="trim"), VocabularySpec(way="replace", entries=320)]
-    made = [runs.obtain(cell(way, text_corpus), text_corpus, shared_workspace) for way in ways]
-    torch.manual_seed(0)
-    table = vocabulary_report.generation_speeds(made, ["Бала", "Ул"], shared_workspace, new_tokens=12, rounds=3)
-    assert table["run_id"].tolist() == [run.run_id for run in made]
-    assert table["speedup"].iloc[0] == 1
-    assert (table["characters_per_second"] > 0).all()
-    assert np.allclose(
-        table["characters_per_second"] / table["tokens_per_second"], table["characters_per_token"], rtol=1e-6
-    )
-
-
 def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
     smoke = load_study("smoke")
     live = vocabulary_report.live_study(smoke, 500)
@@ -188,13 +172,6 @@ def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
         vocabulary_report.live_study(without, 500)
 
 
-def test_tables_for_readers(reports):
+def test_tables_for_readers():
     table = vocabulary_report.normalisation_table({"full": {"kept entries": 1.5, "all old entries": 2.0}})
     assert table.loc["full"].tolist() == ["1.500", "2.000", "25.0%"]
-    row = reports[0].rows[1]
-    speeds = pd.DataFrame([{
-        "run_id": row.run_id, "characters_per_second": 1234.5, "tokens_per_second": 300.2,
-        "characters_per_token": 4.11, "speedup": 1.0,
-    }])  # fmt: skip
-    shown = vocabulary_report.speeds_table(speeds, reports[0])
-    assert shown.loc["own full"].tolist() == ["1,234", "300", "4.11", "1.00"]

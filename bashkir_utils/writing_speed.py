@@ -1,0 +1,215 @@
+"""How many characters a second the runs of a study write, timed in turns, and kept beside the study's results.
+
+A token of one vocabulary is two bytes and of another seven, so tokens a second do not compare. What was written is
+counted, good or bad: a model that repeats itself writes fast too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import pandas as pd
+import torch
+from pydantic import Field, ValidationError, model_validator
+
+from . import provenance
+from .exceptions import RunError
+from .generation import write
+from .markup import escape_markdown, html_table
+from .report import RESULTS_FILE, Recorded, StudyReport, load_record
+from .runs import Run
+from .throughput import Provenance
+from .vocabulary_report import MIN_SPEEDUP, best_of_group, budget_table, with_budget
+from .workspace import Workspace, disk_errors, read_json, write_json
+
+FILE = "writing_speed.json"
+PROMPTS, NEW_TOKENS, ROUNDS = 8, 64, 5
+
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class WritingSpeeds(Recorded):
+    """Timed passes of several runs over the same prompts, greedily, so that every pass of a run writes the same."""
+
+    runs: tuple[str, ...] = Field(min_length=1)
+    characters: tuple[Count, ...]
+    """What each run wrote in one pass."""
+    tokens: tuple[Count, ...]
+    seconds: tuple[tuple[Seconds, ...], ...] = Field(min_length=1)
+    """Of each round, in the order of ``runs``; before the first, each run wrote once and was not timed."""
+    prompts: int
+    """As one batch."""
+    new_tokens: int
+    """Of each continuation."""
+    device: str
+    threads: int
+    remark: str = ""
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _each_run_has_its_numbers(self) -> WritingSpeeds:
+        if {len(row) for row in (self.characters, self.tokens, *self.seconds)} != {len(self.runs)}:
+            raise ValueError("a row has more or fewer numbers than there are runs")
+        return self
+
+    @property
+    def characters_per_second(self) -> pd.DataFrame:
+        """One row a round, one column a run."""
+        return self.characters / pd.DataFrame(self.seconds, columns=list(self.runs))
+
+    def speedups(self, reference: str) -> pd.Series:
+        """Characters a second over those of the run ``reference``: the median over rounds of the ratio, by run."""
+        found = self.characters_per_second
+        return found.div(found[reference], axis=0).median()
+
+
+@dataclass(frozen=True)
+class RecordedSpeeds:
+    """The speeds of a recorded study's runs."""
+
+    report: StudyReport
+    speeds: WritingSpeeds
+
+
+def measure(  # noqa: PLR0913
+    runs: Sequence[Run],
+    prompts: Sequence[str],
+    workspace: Workspace,
+    *,
+    new_tokens: int = NEW_TOKENS,
+    rounds: int = ROUNDS,
+    remark: str = "",
+) -> WritingSpeeds:
+    """Let the runs take turns at continuing all prompts as one batch, greedily, by exactly ``new_tokens`` tokens each.
+
+    Raises:
+        ModelError: a model's context has no room for so many tokens.
+        DivergenceError: a model's logits are not finite.
+    """
+    loaded = [run.load(workspace) for run in runs]
+    for model, tokenizer in loaded:
+        write(model, tokenizer, prompts, 2)  # the first pass of a model fetches its weights
+    passes = [[write(model, tokenizer, prompts, new_tokens) for model, tokenizer in loaded] for _ in range(rounds)]
+    return WritingSpeeds(
+        runs=tuple(run.run_id for run in runs),
+        characters=tuple(each.characters for each in passes[0]),
+        tokens=tuple(each.tokens for each in passes[0]),
+        seconds=tuple(tuple(each.seconds for each in row) for row in passes),
+        prompts=len(prompts),
+        new_tokens=new_tokens,
+        device=loaded[0][0].device.type,
+        threads=torch.get_num_threads(),
+        remark=remark,
+        provenance=Provenance.model_validate(provenance.collect()),
+    )
+
+
+def best_of_each_model(report: StudyReport) -> list[str]:
+    """Of each model that was trained, the run with the least loss: a method changes no more than an adapter's share."""
+    rows = sorted((row for row in report.rows if row.kind != "zero_shot"), key=lambda row: row.bits_per_byte.value)
+    best = {row.model: row.run_id for row in reversed(rows)}
+    return [row.run_id for row in rows if best[row.model] == row.run_id]
+
+
+def reference(report: StudyReport, speeds: WritingSpeeds) -> str:
+    """The run that speeds are held against: the best with the model's own vocabulary, or the first if there is none."""
+    table = budget_table([report])
+    own = best_of_group(table[table["run_id"].isin(speeds.runs)], "own")
+    return own.get("run_id", speeds.runs[0])
+
+
+def speeds_html(report: StudyReport, speeds: WritingSpeeds) -> str:
+    """Medians over rounds, the fastest first, by the labels of ``report``."""
+    against = reference(report, speeds)
+    found = speeds.characters_per_second
+    rate = found.median()
+    tokens = pd.Series(speeds.tokens, index=list(speeds.runs))
+    characters = pd.Series(speeds.characters, index=list(speeds.runs))
+    table = pd.DataFrame(
+        {
+            "characters/s": rate.map("{:,.0f}".format),
+            "slowest round": found.min().map("{:,.0f}".format),
+            "fastest round": found.max().map("{:,.0f}".format),
+            "characters/token": (characters / tokens).map("{:.2f}".format),
+            f"times {report.labels[against]}": speeds.speedups(against).map("{:.2f}".format),
+        }
+    )
+    shown = table.loc[rate.sort_values(ascending=False).index]
+    return html_table(shown.set_index(shown.index.map(report.labels).rename("run")), _caption(speeds))
+
+
+def _caption(speeds: WritingSpeeds) -> str:
+    about = speeds.provenance
+    machine = about.machine
+    where = machine.accelerator if speeds.device == "cuda" else f"{machine.processor}, {speeds.threads} threads"
+    said = (
+        f"Greedy writing: {speeds.prompts} prompts as one batch, {speeds.new_tokens} tokens each, {where}, "
+        f"{len(speeds.seconds)} rounds, {about.date[:10]}, commit {about.commit}"
+    )
+    return f"{said}. {speeds.remark}" if speeds.remark else said
+
+
+def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
+    """One Markdown sentence: how much faster the best way with another vocabulary writes, held against the goal."""
+    table = budget_table([report])
+    timed = table[table["run_id"].isin(speeds.runs)]
+    own, changed = (best_of_group(timed, name) for name in ("own", "changed"))
+    if not own or not changed:
+        return "No way with another vocabulary was timed beside one with the model's own."
+    ratio = float(speeds.speedups(own["run_id"])[changed["run_id"]])
+    verdict = "reached" if ratio >= MIN_SPEEDUP else "not reached"
+    return (
+        f"*{escape_markdown(changed['way'])}* writes {ratio:.1f} times as many characters a second as "
+        f"*{escape_markdown(own['way'])}* (goal {MIN_SPEEDUP:g}: {verdict})."
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- on disk
+
+
+def recorded_study(folder: Path) -> StudyReport:
+    """The study recorded in ``folder``.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    if not (folder / RESULTS_FILE).is_file():
+        raise RunError(f"{folder.name} holds no recorded study: record its results first")
+    return load_record(folder)
+
+
+def write_speeds(speeds: WritingSpeeds, folder: Path) -> Path:
+    """Write the record into the folder of a recorded study, in place of an earlier one; its path.
+
+    Raises:
+        RunError: the folder holds no recorded study, or cannot be written.
+    """
+    recorded_study(folder)
+    with disk_errors("the speeds", RunError):
+        write_json(folder / FILE, speeds.model_dump(mode="json"))
+    return folder / FILE
+
+
+def load_speeds(folder: Path) -> tuple[RecordedSpeeds, ...]:
+    """The speeds of every recorded study under ``folder`` that has a budget in minutes, the shortest budget first.
+
+    Raises:
+        RunError: a record is damaged, or of other runs than its study.
+    """
+    found = {id(each.report): each for each in (_load(path) for path in sorted(folder.glob(f"*/{FILE}")))}
+    return tuple(found[id(report)] for report in with_budget([each.report for each in found.values()]))
+
+
+def _load(path: Path) -> RecordedSpeeds:
+    try:
+        speeds = WritingSpeeds.model_validate(cast(dict[str, Any], read_json(path)))
+    except (OSError, ValueError, ValidationError) as error:
+        raise RunError(f"{path.name} in {path.parent.name} is damaged: record it again") from error
+    report = recorded_study(path.parent)
+    if unknown := set(speeds.runs) - {row.run_id for row in report.rows}:
+        raise RunError(f"{path.name} in {path.parent.name} is of unknown runs ({sorted(unknown)[0]}): record it again")
+    return RecordedSpeeds(report, speeds)

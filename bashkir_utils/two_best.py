@@ -45,8 +45,8 @@ class Passage(Recorded):
     """A text and what each of its units costs under two ways of adaptation."""
 
     text: str
-    language: str
-    """ISO 639-1."""
+    language: str | None
+    """ISO 639-1; None where it is not known."""
     bits: tuple[tuple[str, tuple[float, ...]], ...]
     """For each way its name and the bits of every unit of ``read``."""
 
@@ -93,7 +93,7 @@ def compare_two_best(  # noqa: PLR0913
     study: Study,
     workspace: Workspace,
     *,
-    language: str,
+    language: str | None,
     confidence: float,
 ) -> TwoBest | None:
     """Compare the first two of ``ways``; None where there are fewer.
@@ -104,7 +104,7 @@ def compare_two_best(  # noqa: PLR0913
         scores: of these ways (``errors.places.score_places``).
         study: its prompts make the passage, and its windows score it.
         workspace: with the run store.
-        language: of the text, ISO 639-1.
+        language: of the text, ISO 639-1; None where it is not known.
         confidence: of each family of comparisons.
     """
     names = gains.best_two(ways)

@@ -1,7 +1,7 @@
 """Pictures, results and findings of README.md and of the book's first page, written from what is recorded.
 
 A marked place in a page names what is written there and of what record; nothing else is touched. Of the studies of one
-name the newest is taken. ``paper`` names the text that bytes per token were measured on, by its fingerprint::
+name the newest is taken. ``paper`` and ``vocabulary`` name the text that was measured on, by its fingerprint::
 
     <!-- results of study, written by `bashkir readme` -->
     …
@@ -19,16 +19,18 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from . import rereading
+from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
 from .forgetting_report import CHANGES, LANGUAGES, forgetting_table, rounding_sentences
 from .markup import escape_markdown
 from .plots.forgetting import forgetting_against_gain
 from .plots.rereading import converted
+from .plots.vocabulary import ranking
 from .plots.ways import as_svg, ways
 from .report import StudyReport, load_recorded, provenance_line, recorded_heading
 from .rereading import Lengths
+from .vocabulary_report import GROUP_NAMES, budget_table, with_budget
 from .workspace import disk_errors
 
 PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
@@ -138,6 +140,14 @@ def _measured_on(lengths: Sequence[Lengths], fingerprint: str) -> Lengths:
     return found
 
 
+def _budgets_on(studies: Sequence[StudyReport], fingerprint: str) -> list[StudyReport]:
+    """The newest record of each study on one text whose budget is in minutes."""
+    known = [each for each in with_budget(studies) if each.record.corpus.fingerprint == fingerprint]
+    if not known:
+        raise RunError(f"no study with a budget in minutes is recorded on the text {fingerprint}")
+    return [newest(known, name) for name in dict.fromkeys(each.record.study for each in known)]
+
+
 # -------------------------------------------------------------------------------------------------------------- table
 
 
@@ -208,6 +218,17 @@ def _more_of(row: Mapping[Hashable, Any]) -> str:
     return f", {CHANGES[row['change']]}{whole}"
 
 
+def picture_of_vocabularies(studies: Sequence[StudyReport]) -> Picture:
+    """Bits per byte after equal time, with the model's own vocabulary, with another, and from nothing."""
+    table = budget_table(studies)
+    shown = [
+        f"after {row['minutes']:g} minutes {row['way']} {row['bits_per_byte']:.3f} ({GROUP_NAMES[row['group']]})"
+        for row in table[~table["diverged"].astype(bool)].to_dict("records")
+    ]
+    figure = ranking(studies, "Bits per byte after equal training time")
+    return Picture(figure, f"Bits per byte on the test documents, fewer is better: {'; '.join(shown)}.")
+
+
 def picture_of_paper(lengths: Lengths) -> Picture:
     """The perplexities of the paper as reported and in bits per byte."""
     table = rereading.converted_table(lengths, rereading.draw(lengths))
@@ -224,6 +245,7 @@ _DRAWN: Mapping[str, Callable[[Records, str], Picture]] = MappingProxyType(
         "picture": lambda records, name: picture_of_ways(newest(records.studies, name)),
         "forgetting": lambda records, name: picture_of_forgetting(newest(records.studies, name)),
         "paper": lambda records, name: picture_of_paper(_measured_on(records.lengths, name)),
+        "vocabulary": lambda records, name: picture_of_vocabularies(_budgets_on(records.studies, name)),
     }
 )
 _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
@@ -231,6 +253,7 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
         "results": lambda records, name: results_markdown(newest(records.studies, name)),
         "findings": lambda records, name: findings(newest(records.studies, name)),
         "rounding": lambda records, name: _rounding(newest(records.studies, name)),
+        "budgets": lambda records, name: _budgets(_budgets_on(records.studies, name)),
         "reading": lambda records, name: _reading(_measured_on(records.lengths, name)),
     }
 )
@@ -239,6 +262,11 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
 
 def _rounding(report: StudyReport) -> str:
     return "\n".join(f"- {sentence}" for sentence in rounding_sentences(report)) or "- No run of QLoRA was scored."
+
+
+def _budgets(studies: Sequence[StudyReport]) -> str:
+    sources = "\n\n".join(f"{recorded_heading(each)} {provenance_line(each)}" for each in studies)
+    return f"{vocabulary_report.findings(studies)}\n\n{sources}"
 
 
 def _reading(lengths: Lengths) -> str:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 from made_results import made, made_report
+from test_vocabulary_report import budget
 from typer.testing import CliRunner
 
 from bashkir_utils import cli
@@ -232,6 +233,25 @@ def test_the_picture_is_the_same_each_time_and_described(tmp_path):
     assert b"dc:date" not in picture_of_ways(report).svg
     full = next(row for row in report.rows if row.kind == "full").bits_per_byte
     assert f"full {full.value:.3f} ({full.low:.3f} to {full.high:.3f} over documents)" in picture_of_ways(report).text
+
+
+def test_studies_of_equal_time_are_shown_by_the_text_that_they_were_measured_on(tmp_path):
+    bits = {"own": 2.0, "new": 1.3, "fresh": 1.4}
+    short, long = (
+        changed(budget(tmp_path / name, minutes, bits), study=name) for name, minutes in (("a", 4.0), ("b", 60.0))
+    )
+    older = changed(dated(budget(tmp_path / "old", 4.0, bits | {"new": 1.9}), "2020-01-01T00:00:00+00:00"), study="a")
+    fingerprint = short.record.corpus.fingerprint
+    records = Records((older, long, short, made_report(tmp_path / "other")))
+    text = filled(f"<!-- budgets of {fingerprint} -->\n<!-- end -->\n", records).replace("\\", "")
+    assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in text
+    assert "After 60 minutes" in text
+    asked = f"<!-- vocabulary of {fingerprint} -->\n<!-- end -->\n"
+    (picture,) = pictures(asked, records).values()
+    assert "after 4 minutes new full 1.300 (another vocabulary); after 4 minutes fresh full 1.400" in picture.text
+    assert f"](book/static/vocabulary-{fingerprint}.svg)" in filled(asked, records)
+    with pytest.raises(RunError, match="no study with a budget in minutes is recorded on the text 00"):
+        filled("<!-- budgets of 00 -->\n<!-- end -->\n", records)
 
 
 @pytest.fixture

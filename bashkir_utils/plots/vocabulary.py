@@ -1,4 +1,4 @@
-"""Figures of ways with another vocabulary: bits per byte against minutes of training, and against operations."""
+"""Figures of ways with another vocabulary: bits per byte after equal time, against minutes, and against operations."""
 
 from __future__ import annotations
 
@@ -17,6 +17,48 @@ from .style import OKABE_ITO, new_figure, plain, styled
 
 GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
 AXES_NAMES = MappingProxyType({"minutes": "training time, minutes", "flops": "floating-point operations of training"})
+GROUP_LOOKS = MappingProxyType(
+    {"own": (OKABE_ITO[0], "o"), "changed": (OKABE_ITO[1], "s"), "nothing": (OKABE_ITO[2], "^")}
+)
+ROW_HEIGHT = 0.34
+
+
+def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
+    """Bits per byte of every way after equal time, the best on top, one panel a budget; intervals over documents.
+
+    Colour and mark say where the vocabulary comes from. Runs that diverged are left out.
+    """
+    table = budget_table(reports)
+    table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
+    parts = [(float(str(minutes)), rows.reset_index()) for minutes, rows in table.groupby("minutes")]
+    heights = [1.3 + ROW_HEIGHT * len(rows) for _, rows in parts] or [1.3]
+    figure, axes = new_figure(rows=len(heights), width=8.0, height=sum(heights))
+    with styled():
+        for each, (minutes, rows) in zip(axes, parts, strict=False):
+            _draw_ranking(each, rows)
+            each.set_title(f"{minutes:g} minutes")
+        figure.suptitle(plain(title, 90))
+    return figure
+
+
+def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
+    for name, (colour, marker) in GROUP_LOOKS.items():
+        part = rows[rows["group"] == name]
+        bits = part["bits_per_byte"]
+        axes.errorbar(
+            bits,
+            part.index,
+            xerr=[bits - part["low"], part["high"] - bits],
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            capsize=2,
+            label=GROUP_NAMES[name],
+        )
+    axes.set_yticks(range(len(rows)), [plain(str(way), 36) for way in rows["way"]])
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="bits per byte on test documents")
+    axes.grid(False, axis="y")
+    axes.legend(loc="lower right", fontsize="small")
 
 
 def budgets(reports: Sequence[StudyReport], cost: str, title: str) -> Figure:

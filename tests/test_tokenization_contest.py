@@ -1,8 +1,7 @@
-"""The comparison of tokenizers: its columns, its meeting with bits per byte, its sentences."""
+"""The comparison of tokenizers: its columns, its sentences."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pandas as pd
@@ -13,9 +12,7 @@ from bashkir_utils.tokenization.candidates import Candidate, Contender, TrainedG
 from bashkir_utils.tokenization.contest import (
     compare_contenders,
     contest_findings,
-    foretelling,
     shown,
-    with_bits_per_byte,
 )
 
 WANTED = (Candidate("bpe", 400), Candidate("bpe", 400, morphemes=True), Candidate("unigram", 400))
@@ -46,28 +43,6 @@ def test_without_an_analyser_there_are_no_boundaries(trained, text_corpus):
     assert "f1" not in found
     assert "bytes_per_token" in shown(found)
     assert "F1" not in contest_findings(found.assign(family="bpe"), trained, "bpe-400")
-
-
-def test_only_rows_with_a_result_are_joined_the_best_first():
-    table = pd.DataFrame({"bytes_per_token": [2.0, 4.0, 6.0]}, index=["a", "b", "c"])
-    joined = with_bits_per_byte(table, pd.Series({"a": 1.7, "c": 1.3, "z": 0.1}))
-    assert list(joined.index) == ["c", "a"]
-    assert list(joined["bits_per_byte"]) == [1.3, 1.7]
-
-
-def test_a_measure_that_ranks_as_the_models_do_agrees_fully():
-    table = pd.DataFrame(
-        {"tokens_per_word": [4.0, 2.0, 1.5], "bytes_per_token": [2.0, 4.0, 6.0], "f1": [0.9, 0.5, 0.1],
-         "renyi_efficiency": [0.5, 0.5, 0.5]},
-        index=["a", "b", "c"],
-    )  # fmt: skip
-    found = foretelling(with_bits_per_byte(table, pd.Series({"a": 1.7, "b": 1.5, "c": 1.3})))
-    assert found.loc["tokens_per_word", "agreement"] == pytest.approx(1)
-    assert found.loc["bytes_per_token", "agreement"] == pytest.approx(1)
-    assert found.loc["f1", "agreement"] == pytest.approx(-1)
-    assert found.loc["f1", "best_by_measure"] == "a"
-    assert math.isnan(found.loc["renyi_efficiency", "agreement"])
-    assert foretelling(with_bits_per_byte(table, pd.Series({"a": 1.7, "b": 1.5}))).empty
 
 
 def test_findings_are_numbers_of_the_table():

@@ -1,11 +1,10 @@
-"""Tokenizers compared: one table, its meeting with bits per byte, and what both show in words."""
+"""Tokenizers compared: one table, and what it shows in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
-from scipy.stats import spearmanr
 
 from ..corpus import Corpus
 from ..markup import escape_markdown
@@ -15,16 +14,10 @@ from .morphemes import compare_boundaries
 
 BOUNDARY_TYPES = 2_000
 """The most frequent words of the text, whose cuts are compared with morphemes."""
-MEASURES = {
-    "tokens_per_word": -1,
-    "bytes_per_token": 1,
-    "words_kept_whole": 1,
-    "renyi_efficiency": 1,
-    "precision": 1,
-    "recall": 1,
-    "f1": 1,
-}
-"""What might tell which tokenizer is best without training a model, and whether more of it (1) or less is better."""
+MEASURES = (
+    "tokens_per_word", "bytes_per_token", "words_kept_whole", "renyi_efficiency", "precision", "recall", "f1",
+)  # fmt: skip
+"""What might tell which tokenizer is best without training a model."""
 SHOWN = ["family", "vocabulary_size", *MEASURES, "random_f1", "random_letter_f1", "megabytes_per_second"]
 
 
@@ -53,38 +46,6 @@ def compare_contenders(
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a chapter prints, rounded to three digits."""
     return table[[column for column in SHOWN if column in table]].round(3)
-
-
-def with_bits_per_byte(table: pd.DataFrame, bits_per_byte: pd.Series) -> pd.DataFrame:
-    """The rows of :func:`compare_contenders` that a model was trained with, the best first.
-
-    Args:
-        table: from :func:`compare_contenders`.
-        bits_per_byte: of a trained model, indexed by the name of its tokenizer; other names are left out.
-    """
-    joined = table.join(bits_per_byte.rename("bits_per_byte"), how="inner")
-    return joined.sort_values("bits_per_byte")
-
-
-def foretelling(joined: pd.DataFrame) -> pd.DataFrame:
-    """Does a measure of the tokenizer alone tell which model is best? Spearman's rank correlation over the rows.
-
-    Args:
-        joined: from :func:`with_bits_per_byte`; with fewer than three rows there is nothing to rank.
-
-    Returns:
-        indexed by measure: ``agreement``, 1 if the measure ranks the tokenizers as their models do, -1 if the other way
-        round, NaN where all values are equal; ``best_by_measure``; ``rows``.
-    """
-    rows = {}
-    for measure, direction in MEASURES.items():
-        if measure in joined and len(joined) > 2:
-            good = direction * joined[measure]
-            flat = good.nunique() < 2 or joined["bits_per_byte"].nunique() < 2
-            agreement = float("nan") if flat else float(spearmanr(good, -joined["bits_per_byte"]).statistic)
-            rows[measure] = {"agreement": agreement, "best_by_measure": good.idxmax(), "rows": len(joined)}
-    columns = ["agreement", "best_by_measure", "rows"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("measure")
 
 
 def contest_findings(table: pd.DataFrame, grid: TrainedGrid, own: str) -> str:

@@ -55,6 +55,11 @@ def test_nothing_is_said_of_rare_words(pair):
     assert limited["word"].tolist() == ["һәм"], "the most frequent are compared, not those with the largest gain"
 
 
+def test_text_without_a_word_has_no_frequent_words():
+    one, text = made_scores(["12 34!"] * 7, every_character(["12 34!"] * 7))
+    assert gains.word_gains(("a", one), ("b", one), text).empty
+
+
 def test_a_word_in_few_documents_is_open_however_clear_the_gain():
     texts = ["бал ҡар"] * 6 + ["ҡар"] * 30
     left, text = made_scores(texts, every_character(texts))

@@ -153,9 +153,8 @@ def _by_word(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Occurrences, and bits of both models, of the words to compare: one row a word, one column a document."""
     is_word = (text.units["kind"] == UnitKind.WORD).to_numpy()
-    units = text.units[is_word].assign(
-        word=text.units["text"].str.lower(), first=bits[0][is_word], second=bits[1][is_word]
-    )
+    units = text.units[is_word]
+    units = units.assign(word=units["text"].str.lower(), first=bits[0][is_word], second=bits[1][is_word])
     known = units.groupby("word")["document"].agg(["size", "nunique"])
     often = known[(known["size"] >= MIN_COUNT) & (known["nunique"] >= MIN_DOCUMENTS)]
     chosen = often.sort_values("size", ascending=False, kind="stable").index[:family]

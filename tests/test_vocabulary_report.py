@@ -104,16 +104,21 @@ def test_a_line_for_each_way(reports, cost):
 
 def test_the_ranking_has_a_panel_a_budget_with_the_best_on_top_and_no_run_that_diverged(reports, tmp_path):
     bad = budget(tmp_path / "bad", 16.0, {"own": 2.0, "new": 9.5, "fresh": 1.4})
-    first, second, third = plots.ranking([*reports, bad], "x").axes
+    figure = plots.ranking([*reports, bad], "x")
+    first, second, third = figure.axes
     assert [axes.get_title() for axes in (first, second, third)] == ["4 minutes", "16 minutes", "60 minutes"]
     assert [text.get_text() for text in first.get_yticklabels()] == ["new full", "fresh full", "own full"]
     assert [text.get_text() for text in second.get_yticklabels()] == ["fresh full", "own full"]
     assert first.get_ylim() == (2.5, -0.5), "downwards from the best"
-    names = {text.get_text() for text in first.get_legend().get_texts()}
+    (legend,) = figure.legends
+    names = {text.get_text() for text in legend.get_texts()}
     assert names == set(vocabulary_report.GROUP_NAMES.values())
     shown = {container.get_label(): container[0].get_xydata().tolist() for container in first.containers}
     assert shown["another vocabulary"] == [[1.3, 0.0]]
     assert shown["its own vocabulary"] == [[2.0, 2.0]]
+    figure.draw_without_rendering()
+    place = legend.get_window_extent()
+    assert not any(place.overlaps(axes.get_window_extent()) for axes in figure.axes), "the worst way is not under it"
 
 
 # --------------------------------------------------------------------------------------------------------- with models

@@ -37,6 +37,8 @@ def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
         for each, (minutes, rows) in zip(axes, parts, strict=False):
             _draw_ranking(each, rows)
             each.set_title(f"{minutes:g} minutes")
+        # beside the panels: inside, the worst way would lie under it
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
         figure.suptitle(plain(title, 90))
     return figure
 
@@ -58,7 +60,6 @@ def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yticks(range(len(rows)), [plain(str(way), 36) for way in rows["way"]])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="bits per byte on test documents")
     axes.grid(False, axis="y")
-    axes.legend(loc="lower right", fontsize="small")
 
 
 def budgets(reports: Sequence[StudyReport], cost: str, title: str) -> Figure:

@@ -34,6 +34,8 @@ from .vocabulary_report import GROUP_NAMES, budget_table, with_budget
 from .workspace import disk_errors
 
 PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
+DESCRIPTION = 10_000
+"""Most characters of what is said of a picture: some sixty for each of all its ways."""
 _BEGIN = r"<!-- (?P<what>[a-z]+) of (?P<name>[\w-]+)(?=[ ,])[^>]*-->\n"
 _PLACE = re.compile(rf"(?P<begin>{_BEGIN})(?:(?!<!-- ).)*(?P<end><!-- end -->)", re.DOTALL)
 _HEAD = ("way", "bits per byte", "from … to", "seeds", "trained parameters")
@@ -111,7 +113,7 @@ def picture_path(what: str, name: str) -> str:
 def _written(place: re.Match[str], records: Records, page: str) -> str:
     what, name = place["what"], place["name"]
     if what in _DRAWN:
-        shown = escape_markdown(_DRAWN[what](records, name).text)
+        shown = escape_markdown(_DRAWN[what](records, name).text, DESCRIPTION)
         path = Path(picture_path(what, name))
         content = f"![{shown}]({path.relative_to(Path(page).parent).as_posix()})"
     elif what in _TOLD:

@@ -458,7 +458,12 @@ def writing_speed(
     prompts = [prompt.text for prompt in chosen_prompts(study.generation)[: speed.PROMPTS]]
     found = speed.measure(chosen, prompts, workspace, new_tokens=new_tokens, rounds=rounds, remark=remark)
     path = speed.write_speeds(found, folder)
-    print(f"{len(chosen)} models timed; recorded in {path}. {speed.finding(report, found)}")
+    against = speed.reference(report, found)
+    each = (f"{report.labels[run_id]} {ratio:.2f}" for run_id, ratio in found.speedups(against).items())
+    _print(
+        f"{len(chosen)} models timed; characters a second over those of {report.labels[against]}: {', '.join(each)}; "
+        f"recorded in {path}"
+    )
 
 
 @app.command()

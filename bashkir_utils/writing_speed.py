@@ -6,6 +6,7 @@ counted, good or bad: a model that repeats itself writes fast too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from . import provenance
 from .exceptions import RunError
 from .generation import write
 from .markup import escape_markdown, html_table
-from .report import RESULTS_FILE, Recorded, StudyReport, load_record
+from .report import RESULTS_FILE, Recorded, StudyReport, diverged, load_record
 from .runs import Run
 from .throughput import Provenance
 from .vocabulary_report import MIN_SPEEDUP, best_of_group, budget_table, with_budget
@@ -54,6 +55,8 @@ class WritingSpeeds(Recorded):
     def _each_run_has_its_numbers(self) -> WritingSpeeds:
         if {len(row) for row in (self.characters, self.tokens, *self.seconds)} != {len(self.runs)}:
             raise ValueError("a row has more or fewer numbers than there are runs")
+        if len(set(self.runs)) < len(self.runs):
+            raise ValueError("a run comes twice")
         return self
 
     @property
@@ -109,8 +112,18 @@ def measure(  # noqa: PLR0913
 
 
 def best_of_each_model(report: StudyReport) -> list[str]:
-    """Of each model that was trained, the run with the least loss: a method changes no more than an adapter's share."""
-    rows = sorted((row for row in report.rows if row.kind != "zero_shot"), key=lambda row: row.bits_per_byte.value)
+    """Of each model that was trained, the run with the least loss: a method changes no more than an adapter's share.
+
+    Runs that diverged are left out.
+
+    Raises:
+        RunError: no run is left.
+    """
+    bad = diverged(report)
+    trained = [row for row in report.rows if row.kind != "zero_shot" and row.run_id not in bad]
+    if not trained:
+        raise RunError(f"study {report.record.study} has no trained run to time: none is recorded that did not diverge")
+    rows = sorted(trained, key=lambda row: row.bits_per_byte.value)
     best = {row.model: row.run_id for row in reversed(rows)}
     return [row.run_id for row in rows if best[row.model] == row.run_id]
 
@@ -161,6 +174,8 @@ def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
     if not own or not changed:
         return "No way with another vocabulary was timed beside one with the model's own."
     ratio = float(speeds.speedups(own["run_id"])[changed["run_id"]])
+    if not math.isfinite(ratio):
+        return f"*{escape_markdown(own['way'])}* wrote no character, so nothing is held against it."
     verdict = "reached" if ratio >= MIN_SPEEDUP else "not reached"
     return (
         f"*{escape_markdown(changed['way'])}* writes {ratio:.1f} times as many characters a second as "

@@ -36,6 +36,7 @@ VERBS = (
     "readme",
     "reread",
     "throughput",
+    "writing-speed",
     "causes",
     "plan",
 )
@@ -287,6 +288,29 @@ def test_throughput_is_recorded(bashkir, tmp_path, monkeypatch):
     assert "times as fast" in out
     found = load_throughput(tmp_path / "recorded")
     assert (found.new_tokens, len(found.rounds)) == (2, 1)
+
+
+def test_the_speed_of_writing_is_recorded_beside_the_study(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils.writing_speed import FILE, WritingSpeeds
+
+    path = profile(tmp_path)
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    timing = ("writing-speed", "-p", path, "--new-tokens", "2", "--rounds", "1")
+    code, _, err = bashkir(*timing)
+    assert (code, err.count("\n"), "record its results first" in err) == (2, 1, True)
+    bashkir("train", "-p", path, "-m", "zero_shot")
+    bashkir("record", "-p", path, "--complete")
+    code, _, err = bashkir(*timing)
+    assert (code, err.count("\n"), "has no trained run to time" in err) == (2, 1, True)
+    monkeypatch.setattr("bashkir_utils.writing_speed.diverged", lambda report: {})
+    bashkir("run", "-p", path)
+    bashkir("record", "-p", path)
+    code, out, _ = bashkir(*timing)
+    assert code == 0
+    assert out.startswith("1 models timed; characters a second over those of ")
+    assert "\\" not in out, "Markdown is for pages"
+    (file,) = (tmp_path / "recorded").glob(f"*/{FILE}")
+    assert WritingSpeeds.model_validate_json(file.read_text()).new_tokens == 2
 
 
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):

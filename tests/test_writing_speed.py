@@ -70,6 +70,8 @@ def test_the_table_has_the_fastest_first_and_the_finding_names_the_goal(study, s
     )
     assert "No way with another vocabulary was timed" in writing_speed.finding(study, alone)
     assert writing_speed.reference(study, alone) == speeds.runs[1]
+    silent = speeds.model_copy(update={"characters": (0, 300, 500)})
+    assert writing_speed.finding(study, silent) == "*own full* wrote no character, so nothing is held against it."
 
 
 def test_of_each_model_the_run_with_the_least_loss_is_timed(study):
@@ -81,6 +83,18 @@ def test_of_each_model_the_run_with_the_least_loss_is_timed(study):
     chosen = writing_speed.best_of_each_model(more)
     assert sorted(chosen) == sorted(row.run_id for row in rows)
     assert study.labels[chosen[0]] == "new full", "and the best comes first"
+
+
+@pytest.mark.parametrize("bits", [float("nan"), float("inf"), 9.5])
+def test_a_run_that_diverged_is_not_timed(tmp_path, bits):
+    found = writing_speed.best_of_each_model(budget(tmp_path, 4.0, {"own": bits, "new": 1.3, "fresh": 1.4}))
+    assert [run_id.partition("-")[0] for run_id in found] == ["new", "fresh"]
+
+
+def test_a_study_without_a_trained_run_is_one_line(study):
+    untrained = tuple(row for row in study.rows if row.kind == "zero_shot")
+    with pytest.raises(RunError, match="has no trained run to time"):
+        writing_speed.best_of_each_model(replace(study, record=study.record.model_copy(update={"rows": untrained})))
 
 
 @pytest.fixture
@@ -118,6 +132,7 @@ def test_what_is_written_is_read_back(folder, of_recorded):
     [
         ({"characters": [1]}, "is damaged: record it again"),
         ({"seconds": [[1.0, 0.0, 1.0]]}, "is damaged: record it again"),
+        ({"runs": ["a", "a", "b"]}, "is damaged: record it again"),
         ({"runs": ["a", "b", "c"]}, r"is of unknown runs \(a\)"),
     ],
 )

@@ -1,8 +1,9 @@
-"""What a study's models write and where their loss is, recorded as numbers beside the study's results: no text.
+"""What a study's models write and where their loss is, recorded as numbers beside the study's results.
 
 The chapter on errors shows it. A record holds one row a continuation with every measure of ``errors_report.measured``,
 the same measures of people's text, the loss by place of the best run of each way of adaptation, what the best of them
-gains over the second, and what the measures were held against. Of the corpus it has no more than single words.
+gains over the second, and what the measures were held against. Beside the study's prompts, it has no more than single
+words of the corpus.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the best way of a study gains over the second best: in groups of places, on frequent words, along one passage.
 
-The two were chosen by their loss, as a reader would choose them. The passage is made of beginnings of texts that were
-written for the book (or of the profile's own), so that a record may hold it whole.
+The two were chosen by their loss, as a reader would choose them. The passage is made of the study's prompts, which a
+record holds anyway: beginnings of texts that were written for the book, or a profile's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_numeric_dtype, is_string_dtype
 from pydantic import ValidationError, model_validator
 
 from .errors import coloured, gains
@@ -21,7 +21,7 @@ from .errors.places import PlaceScores
 from .errors.scored_text import ReadText, TokenScored, read_documents, unit_bits
 from .evaluation import score_documents
 from .exceptions import RunError
-from .language import chosen_prompts
+from .language import chosen_prompts, language_of_prompts
 from .report import Recorded, write_table
 from .runs import Evaluation, load_run
 from .study import EvaluationSpec, GenerationSpec, Study
@@ -38,7 +38,7 @@ WORD_COLUMNS = (
 )  # fmt: skip
 """Of ``errors.gains.word_gains``."""
 _OF_WORDS = ("count", "bits_first", "bits_second")
-COLUMNS = ("kind", "group", "gains", "first", "second", *_OF_WORDS, *NUMBERS)
+COLUMNS = ("kind", "group", "gains", "first", "second", "language", *_OF_WORDS, *NUMBERS)
 
 
 class Passage(Recorded):
@@ -84,6 +84,8 @@ class TwoBest:
     words: pd.DataFrame
     """Of ``errors.gains.word_gains``."""
     passage: Passage
+    language: str | None = None
+    """Of the words, ISO 639-1; None where it is not known."""
 
 
 def compare_two_best(  # noqa: PLR0913
@@ -118,12 +120,18 @@ def compare_two_best(  # noqa: PLR0913
         second=second,
         places=gains.place_gains(scores, first, second, confidence=confidence),
         words=gains.word_gains((first, ways[first]), (second, ways[second]), text, confidence=confidence),
-        passage=Passage(text=passage, language=language, bits=tuple(scored)),
+        passage=Passage(
+            text=passage, language=language_of_prompts(study.generation, language), bits=tuple(scored)
+        ),
+        language=language,
     )
 
 
 def beginnings(spec: GenerationSpec) -> str:
-    """Beginnings of texts from all over the study's prompts, a line each; none that ends inside a word."""
+    """Beginnings of texts from all over the study's prompts, a line each.
+
+    Those that end inside a word are left out, unless there are no others.
+    """
     whole = [prompt.text for prompt in chosen_prompts(spec) if prompt.kind != CUT_WORD]
     return "\n".join(_spread(whole or [prompt.text for prompt in chosen_prompts(spec)]))
 
@@ -160,7 +168,9 @@ def write_two_best(found: TwoBest | None, folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
         return
     words = found.words.rename(columns={"word": "group"}).assign(kind=WORD)
-    table = pd.concat([found.places, words], ignore_index=True).assign(first=found.first, second=found.second)
+    table = pd.concat([found.places, words], ignore_index=True).assign(
+        first=found.first, second=found.second, language=found.language
+    )
     write_table(table, folder / GAINS_FILE)
     write_text(folder / PASSAGE_FILE, found.passage.model_dump_json(indent=2) + "\n")
 
@@ -178,7 +188,7 @@ def load_two_best(folder: Path) -> TwoBest | None:
         passage = Passage.model_validate_json((folder / PASSAGE_FILE).read_bytes())
     except (OSError, ValueError, ValidationError) as error:
         raise _damaged(folder) from error
-    if not set(COLUMNS) <= set(table) or table.empty or not all(is_numeric_dtype(table[name]) for name in NUMBERS):
+    if not _is_whole(table):
         raise _damaged(folder)
     first, second = str(table["first"].iloc[0]), str(table["second"].iloc[0])
     if [name for name, _ in passage.bits] != [first, second]:
@@ -188,9 +198,20 @@ def load_two_best(folder: Path) -> TwoBest | None:
     return TwoBest(
         first=first,
         second=second,
-        places=places.drop(columns=["first", "second", *_OF_WORDS]).reset_index(drop=True),
+        places=places.drop(columns=["first", "second", "language", *_OF_WORDS]).reset_index(drop=True),
         words=words[list(WORD_COLUMNS)].reset_index(drop=True),
         passage=passage,
+        language=None if pd.isna(table["language"].iloc[0]) else str(table["language"].iloc[0]),
+    )
+
+
+def _is_whole(table: pd.DataFrame) -> bool:
+    """Whether a table has every column, its names and numbers, and a row of places."""
+    return (
+        set(COLUMNS) <= set(table)
+        and all(is_string_dtype(table[name]) and table[name].notna().all() for name in ("kind", "group"))
+        and all(is_numeric_dtype(table[name]) for name in (*NUMBERS, *_OF_WORDS))
+        and bool((table["kind"] != WORD).any())
     )
 
 

@@ -56,7 +56,8 @@ def test_gains_are_told_by_marker_and_open_ones_are_hollow():
             "gains": ["one", "two", OPEN],
         }
     )
-    figure = plots.gains(table, "one", "two", "Gains")
+    figure = plots.gains(table, "one", "two", "Gains of one\u202eless $two$\n")
+    assert figure.get_suptitle() == "Gains of one⟨U+202E⟩less $two$ ↵ ", "a way's name stands in it"
     figure.canvas.draw()
     (axes,) = figure.axes
     found = [drawn(container) for container in axes.containers]

@@ -71,6 +71,30 @@ def test_the_passage_is_of_the_books_own_beginnings_and_of_none_that_ends_inside
     assert len(beginnings(spec.model_copy(update={"prompts": 2})).split("\n")) <= 2
 
 
+def test_the_books_own_prompts_are_bashkir_whatever_the_text_is(scene, tmp_path):
+    study, ways, text, scores, _, workspace = scene
+    own = tmp_path / "prompts.tsv"
+    own.write_text("news\tThe snow fell\tThe snow fell\n")
+    generation = study.generation.model_copy(update={"prompts_file": str(own)})
+    for changed, language, of_passage in (
+        (study, "en", "ba"),
+        (study, None, "ba"),
+        (study.model_copy(update={"generation": generation}), "en", "en"),
+        (study.model_copy(update={"generation": generation}), None, None),
+    ):
+        found = two_best.compare_two_best(ways, text, scores, changed, workspace, language=language, confidence=0.95)
+        assert (found.language, found.passage.language) == (language, of_passage)
+        write_two_best(found, tmp_path)
+        again = load_two_best(tmp_path)
+        assert (again.language, again.passage.language) == (language, of_passage)
+
+
+def test_prompts_that_all_end_inside_a_word_are_taken_as_they_are(tmp_path):
+    own = tmp_path / "prompts.tsv"
+    own.write_text("cut word\tҡар я\tsnow f\ncut word\tбала\tchi\n")
+    assert beginnings(GenerationSpec(prompts_file=str(own))) == "ҡар я\nбала"
+
+
 def test_what_is_written_is_read_back_and_an_older_one_is_taken_away(scene, tmp_path):
     found = scene[4]
     assert load_two_best(tmp_path) is None
@@ -97,7 +121,7 @@ def test_a_study_without_frequent_words_is_recorded_too(scene, tmp_path):
     assert two_best.word_table(again.words, "full", "zero_shot").empty
 
 
-@pytest.mark.parametrize("spoilt", ["table", "column", "name", "bits", "missing"])
+@pytest.mark.parametrize("spoilt", ["table", "column", "name", "words", "group", "count", "bits", "missing"])
 def test_a_damaged_record_is_one_line(scene, tmp_path, spoilt):
     write_two_best(scene[4], tmp_path)
     table, passage = tmp_path / GAINS_FILE, tmp_path / PASSAGE_FILE
@@ -107,6 +131,12 @@ def test_a_damaged_record_is_one_line(scene, tmp_path, spoilt):
         pd.read_parquet(table).drop(columns="gains").to_parquet(table)
     elif spoilt == "name":
         pd.read_parquet(table).assign(first="another").to_parquet(table)
+    elif spoilt == "words":
+        pd.read_parquet(table).query("kind == 'word'").to_parquet(table)
+    elif spoilt == "group":
+        pd.read_parquet(table).assign(group=None).to_parquet(table)
+    elif spoilt == "count":
+        pd.read_parquet(table).assign(count="many").to_parquet(table)
     elif spoilt == "bits":
         content = json.loads(passage.read_text())
         passage.write_text(json.dumps(content | {"text": content["text"] + " тағы"}))

@@ -10,7 +10,7 @@ from .morphology import Analysis, analyse, following, inflect, parts, segment
 from .morphotactics import TAGS
 from .paradigm import conjugation, core_paradigm, declension
 from .parallel import PARALLEL, ParallelSentence
-from .prompts import PROMPTS, Prompt, chosen_prompts
+from .prompts import PROMPTS, Prompt, chosen_prompts, language_of_prompts
 
 __all__ = [
     "ALPHABET",
@@ -38,6 +38,7 @@ __all__ = [
     "held_out_languages",
     "inflect",
     "labelled_sentences",
+    "language_of_prompts",
     "lexicon",
     "parts",
     "read_labelled",

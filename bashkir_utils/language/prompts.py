@@ -62,3 +62,8 @@ def chosen_prompts(spec: GenerationSpec) -> tuple[Prompt, ...]:
     """
     known = PROMPTS if spec.prompts_file is None else read_prompts(Path(spec.prompts_file))
     return known[: spec.prompts]
+
+
+def language_of_prompts(spec: GenerationSpec, language: str | None) -> str | None:
+    """ISO 639-1: Bashkir of the project's own prompts, and of a profile's own ``language``, that of its text."""
+    return "ba" if spec.prompts_file is None else language

@@ -76,7 +76,7 @@ def gains(table: pd.DataFrame, first: str, second: str, title: str) -> Figure:
             axes[0],
             [(_inert(name) if name == OPEN else f"{_inert(name)} is ahead", *look) for name, look in looks.items()],
         )
-        figure.suptitle(title, parse_math=False)
+        figure.suptitle(visible_text(title), parse_math=False)
     return figure
 
 

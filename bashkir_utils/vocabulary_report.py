@@ -96,6 +96,14 @@ def without_budget(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
     return tuple(report for report in reports if budget_minutes(report) is None)
 
 
+def by_text(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, ...]]:
+    """The studies of each text, in their order: bits per byte of one text are not held against those of another."""
+    found: dict[str, list[StudyReport]] = {}
+    for report in reports:
+        found.setdefault(report.record.corpus.fingerprint, []).append(report)
+    return [tuple(each) for each in found.values()]
+
+
 def budget_minutes(report: StudyReport) -> float | None:
     """Minutes of training of every run of a study; None where the budget is in tokens."""
     minutes: float | None = report.record.settings["training"].get("minutes")

@@ -54,6 +54,13 @@ def test_reductions_by_hand(reports):
     assert (long.minutes, long.share) == (60.0, pytest.approx(1 - 1.2 / 1.5))
 
 
+def test_studies_of_two_texts_are_held_apart(reports):
+    corpus = reports[0].record.corpus.model_copy(update={"fingerprint": "another"})
+    other = replace(reports[1], record=reports[1].record.model_copy(update={"corpus": corpus}))
+    assert vocabulary_report.by_text([*reports, other]) == [tuple(reports), (other,)]
+    assert vocabulary_report.by_text([]) == []
+
+
 def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     said = vocabulary_report.findings(reports)
     assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in said

@@ -1,7 +1,8 @@
 """Pictures, results and findings of README.md and of the book's first page, written from what is recorded.
 
 A marked place in a page names what is written there and of what record; nothing else is touched. Of the studies of one
-name the newest is taken. ``paper`` and ``vocabulary`` name the text that was measured on, by its fingerprint::
+name the newest is taken. ``paper``, ``reading``, ``vocabulary`` and ``budgets`` name the text that was measured on, by
+its fingerprint::
 
     <!-- results of study, written by `bashkir readme` -->
     …

@@ -120,9 +120,7 @@ def compare_two_best(  # noqa: PLR0913
         second=second,
         places=gains.place_gains(scores, first, second, confidence=confidence),
         words=gains.word_gains((first, ways[first]), (second, ways[second]), text, confidence=confidence),
-        passage=Passage(
-            text=passage, language=language_of_prompts(study.generation, language), bits=tuple(scored)
-        ),
+        passage=Passage(text=passage, language=language_of_prompts(study.generation, language), bits=tuple(scored)),
         language=language,
     )
 

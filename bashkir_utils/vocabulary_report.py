@@ -212,6 +212,10 @@ def findings(reports: Sequence[StudyReport]) -> str:
     seeds = {row.seed for report in with_budget(reports) for row in report.rows if row.kind != "zero_shot"}
     if len(seeds) == 1:
         lines.append("One seed: the intervals are over documents and say nothing of another seed.")
+    if not all(report.record.times_comparable for report in with_budget(reports)):
+        lines.append(
+            "Not all runs had the machine alike: equal minutes were not equal time on it, so the order says little."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 

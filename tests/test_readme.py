@@ -256,8 +256,12 @@ def test_studies_of_equal_time_are_shown_by_the_text_that_they_were_measured_on(
 
 def test_a_picture_of_many_budgets_is_described_to_the_end(tmp_path):
     bits = {"own": 2.0, "new": 1.3, "fresh": 1.4}
-    studies = [changed(budget(tmp_path / f"b{minutes}", float(minutes), bits), study=f"b{minutes}") for minutes in range(1, 9)]
-    text = filled(f"<!-- vocabulary of {studies[0].record.corpus.fingerprint} -->\n<!-- end -->\n", Records(tuple(studies)))
+    studies = [
+        changed(budget(tmp_path / f"b{minutes}", float(minutes), bits), study=f"b{minutes}") for minutes in range(1, 9)
+    ]
+    text = filled(
+        f"<!-- vocabulary of {studies[0].record.corpus.fingerprint} -->\n<!-- end -->\n", Records(tuple(studies))
+    )
     assert "after 8 minutes own full 2.000 (its own vocabulary)." in text.replace("\\", "")
 
 

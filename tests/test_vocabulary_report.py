@@ -69,6 +69,9 @@ def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     assert "(*fresh full*, 1.400) is behind the best adapted one (*new full*, 1.300)" in said
     assert "(*fresh full*, 1.100) is ahead of the best adapted one (*new full*, 1.200)" in said
     assert "One seed" in said
+    assert "machine alike" not in said
+    unlike = replace(reports[1], record=reports[1].record.model_copy(update={"times_comparable": False}))
+    assert "Not all runs had the machine alike" in vocabulary_report.findings([reports[0], unlike])
 
 
 def test_no_goal_is_claimed_for_another_budget(tmp_path):

@@ -459,7 +459,7 @@ def writing_speed(
     found = speed.measure(chosen, prompts, workspace, new_tokens=new_tokens, rounds=rounds, remark=remark)
     path = speed.write_speeds(found, folder)
     against = speed.reference(report, found)
-    each = (f"{report.labels[run_id]} {ratio:.2f}" for run_id, ratio in found.speedups(against).items())
+    each = (f"{report.labels[str(run_id)]} {ratio:.2f}" for run_id, ratio in found.speedups(against).items())
     _print(
         f"{len(chosen)} models timed; characters a second over those of {report.labels[against]}: {', '.join(each)}; "
         f"recorded in {path}"

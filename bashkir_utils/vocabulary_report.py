@@ -224,8 +224,9 @@ def _reduction_lines(found: Sequence[Reduction]) -> list[str]:
     for each in found:
         bar = MIN_REDUCTION.get(each.minutes)
         verdict = "" if bar is None else f" (goal {bar:.0%}: {'reached' if each.share >= bar else 'not reached'})"
+        change = f"{abs(each.share):.1%} {'fewer' if each.share >= 0 else 'more'}"
         lines.append(
-            f"After {each.minutes:g} minutes *{escape_markdown(each.changed)}* needs {each.share:.1%} fewer bits per "
+            f"After {each.minutes:g} minutes *{escape_markdown(each.changed)}* needs {change} bits per "
             f"byte than *{escape_markdown(each.own)}*, the best with the model's own vocabulary{verdict}."
         )
     return lines

@@ -80,6 +80,12 @@ def test_no_goal_is_claimed_for_another_budget(tmp_path):
     assert "goal" not in said
 
 
+def test_another_vocabulary_may_be_the_worse_one(tmp_path):
+    said = vocabulary_report.findings([budget(tmp_path, 4.0, {"own": 1.0, "new": 1.25, "fresh": 1.4})])
+    assert "*new full* needs 25.0% more bits per byte than *own full*" in said
+    assert "not reached" in said
+
+
 def test_a_diverged_run_is_in_the_table_and_never_the_best(tmp_path):
     bad = budget(tmp_path, 4.0, {"own": 2.0, "new": 9.5, "fresh": 1.4})
     table = vocabulary_report.budget_table([bad])

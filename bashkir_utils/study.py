@@ -443,11 +443,10 @@ class Study(Specification):
 
     @model_validator(mode="after")
     def _expects_what_it_has(self) -> Study:
-        cells = {(cell.model, cell.method) for machine in self.expected for cell in machine.cells}
-        models = {model.name for model in self.models}
-        methods = {ZERO_SHOT.name, *(method.name for method in self.methods)}
-        for model, method in sorted(cells):
-            if model not in models or method not in methods:
+        named = {(cell.model, cell.method) for machine in self.expected for cell in machine.cells}
+        there = {(cell.model.name, cell.method.name) for cell in self.all_cells("")} if named else set()
+        for model, method in sorted(named):
+            if (model, method) not in there:
                 raise ValueError(f"expected names a cell that is not there: {model}, {method}")
         return self
 
@@ -484,12 +483,15 @@ class Study(Specification):
 
     def scored_cells(self, corpus: str) -> list[RunSpec]:
         """As :meth:`cells`, and after the zero-shot row of a model that a qlora method adapts, its row in 4 bits."""
-        return [each for cell in self.cells(corpus) for each in self._in_four_bits_too(cell)]
+        return [cell for model in self.enabled_models for cell in self.scored_model_cells(corpus, model.name)]
 
     def all_cells(self, corpus: str) -> list[RunSpec]:
         """As :meth:`scored_cells`, of models that are off too."""
-        cells = [cell for model in self.models for cell in self.model_cells(corpus, model.name)]
-        return [each for cell in cells for each in self._in_four_bits_too(cell)]
+        return [cell for model in self.models for cell in self.scored_model_cells(corpus, model.name)]
+
+    def scored_model_cells(self, corpus: str, model: str) -> list[RunSpec]:
+        """As :meth:`scored_cells`, of one model, on or off. Raises ProfileError for an unknown one."""
+        return [each for cell in self.model_cells(corpus, model) for each in self._in_four_bits_too(cell)]
 
     def _in_four_bits_too(self, cell: RunSpec) -> list[RunSpec]:
         names = {method.name for method in self.methods if method.kind == "qlora"}

@@ -104,7 +104,6 @@ def test_the_small_studies_of_block_lengths_cut_the_tokens_of_the_study_and_chan
     assert cut.training.model_copy(update=same) == base.training
     assert all(method == base.method(method.name) for method in cut.methods)
     assert cut.evaluation.model_copy(update={"window": 256, "overlap": 64}) == base.evaluation
-    assert cut.forgetting == base.forgetting
 
 
 def test_models_that_are_off_are_passed_over_but_can_be_named(tmp_path):

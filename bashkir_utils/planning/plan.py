@@ -191,7 +191,7 @@ def plan_study(
     for name in names:
         shape = shape_of(study.model(name), workspace)
         text = _Text(known_bytes, _bytes_per_token(shape.tokenizer, workspace) if shape.tokenizer else None)
-        cells = [cell for cell in study.model_cells("", name) if _first(cell, study)]
+        cells = [cell for cell in study.scored_model_cells("", name) if _first(cell, study)]
         plans += [_plan_cell(study, shape, machine, text, cell) for cell in cells]
     return plans
 

@@ -101,6 +101,21 @@ def recorded_pairs(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, St
     return [(short, long) for short, long in combinations(ordered, 2) if _belong_together(short, long)]
 
 
+def without_excerpts(reports: Sequence[StudyReport]) -> tuple[StudyReport, ...]:
+    """The studies less those that train some of another's ways in other blocks, and no more: a pair is where they show.
+
+    Two of a pair that train the same ways both stay, unless a third has more.
+    """
+    pairs = recorded_pairs(reports)
+    smaller = {id(part) for each in pairs for part, whole in (each, each[::-1]) if _trained(part) < _trained(whole)}
+    return tuple(report for report in reports if id(report) not in smaller)
+
+
+def _trained(report: StudyReport) -> set[tuple[str, str, int]]:
+    """Model, method and seed of every trained run."""
+    return {(row.model, row.method, row.seed) for row in report.rows if row.kind != "zero_shot"}
+
+
 def _belong_together(short: StudyReport, long: StudyReport) -> bool:
     trained = any(runs[0][0].kind != "zero_shot" for runs in _paired(short, long).values())
     same_text = short.record.corpus.fingerprint == long.record.corpus.fingerprint

@@ -133,6 +133,16 @@ def test_ways_that_differ_in_more_than_the_blocks_are_not_paired_and_named(tmp_p
     assert "Not paired" not in block_lengths.beside_findings(*pair)
 
 
+def test_a_study_with_some_of_the_ways_of_another_is_shown_in_pairs_alone(tmp_path, pair):
+    short, long = pair
+    rows = tuple(row for row in short.rows if row.kind in {"zero_shot", "full"})
+    part = replace(short, record=short.record.model_copy(update={"rows": rows}))
+    assert block_lengths.without_excerpts([long, part]) == (long,)
+    assert block_lengths.without_excerpts([short, long]) == (short, long), "neither is a part of the other"
+    alone = [made_results.made_report(tmp_path / "alone"), part]
+    assert block_lengths.without_excerpts(alone) == tuple(alone), "with no pair nothing is left out"
+
+
 def test_that_an_old_record_does_not_know_its_learning_rates_is_said(pair):
     assert "learning rates" not in block_lengths.beside_findings(*pair)
     rows = tuple(row.model_copy(update={"learning_rate": None}) for row in pair[1].rows)

@@ -77,9 +77,9 @@ def test_its_pictures_agree_with_the_records(records, page):
         assert title == picture.text, "run `bashkir readme`"
 
 
-def test_the_first_page_shows_what_is_found_in_three_figures_and_a_table():
+def test_the_first_page_shows_what_is_found_in_four_figures_and_a_table():
     text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
-    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 3
+    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 4
     assert text.count("<!-- results of ") == 1
 
 

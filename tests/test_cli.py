@@ -494,7 +494,7 @@ def test_the_page_on_running_names_every_verb():
     page = (Path(__file__).parent.parent / "book" / "how_to_run.md").read_text(encoding="utf-8")
     groups = [("", cli.app), *((f"{each.name} ", each.typer_instance) for each in cli.app.registered_groups)]
     verbs = [
-        f"bashkir {group}{command.name or command.callback.__name__}"
+        f"bashkir {group}{command.name or command.callback.__name__.replace('_', '-')}"
         for group, typed in groups
         for command in typed.registered_commands
         if not command.hidden
@@ -525,7 +525,8 @@ def test_a_plan_names_every_cell_and_what_it_needs(bashkir):
     code, out, _ = bashkir("plan", "-p", "paper", "--gpu-memory", "24")
     assert code == 0
     rows = [line.split() for line in out.splitlines()[2:-1]]
-    assert len(rows) == 7 + 3 * 3 + 4 * 4
+    # as they came, in 4 bits where QLoRA is, and trained
+    assert len(rows) == 7 + 4 + 3 * 3 + 4 * 4
     assert "*" not in out  # all of them name the revision that they mean
     peaks = {(row[0], row[1]): float(row[8]) for row in rows}
     assert peaks["mistral-7b", "qlora_r8"] < 24

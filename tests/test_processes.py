@@ -186,7 +186,8 @@ BY_OWN_CLOCKS = """
     try:
         cli.main()
     finally:
-        print("WITHOUT GRADIENT", all(map(all, waiting)), sum(map(bool, waiting)))
+        # in one piece: two processes write to one pipe
+        print(f"\\nWITHOUT GRADIENT {all(map(all, waiting))} {sum(map(bool, waiting))}\\n", end="", flush=True)
 """
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from transformers import PreTrainedTokenizerBase
 from .exceptions import CorpusError, TokenizerError
 
 END_OF_TEXT = "<|endoftext|>"
+DOCUMENTS_AT_ONCE = 64
+"""How many are given to the tokenizer in one call, which it shares out over the processor's cores."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ def boundaries(tokenizer: PreTrainedTokenizerBase) -> Boundaries:
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of ``text`` alone; what looks like a special token in it is text like any other."""
     return tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+
+
+def encode_all(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> Iterator[tuple[str, list[int]]]:
+    """Each text with what :func:`encode` gives for it, in order; texts are read ``DOCUMENTS_AT_ONCE`` at a time."""
+    left = iter(texts)
+    while some := list(islice(left, DOCUMENTS_AT_ONCE)):
+        encoded = tokenizer(some, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+        yield from zip(some, encoded, strict=True)
 
 
 def encode_with_offsets(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
@@ -87,15 +98,15 @@ def pack(
     """
     edge = boundaries(tokenizer)
     wanted = float("inf") if max_blocks is None else max_blocks * block_length
-    ids: list[int] = []
-    documents = n_bytes = 0
-    for text in texts:
-        if len(ids) >= wanted:
+    lines: list[np.ndarray] = []
+    tokens = n_bytes = 0
+    for text, ids in encode_all(tokenizer, texts):
+        lines.append(np.fromiter(chain(edge.before, ids, edge.after), dtype=np.int32))
+        tokens, n_bytes = tokens + len(lines[-1]), n_bytes + len(text.encode())
+        if tokens >= wanted:
             break
-        ids += [*edge.before, *encode(tokenizer, text), *edge.after]
-        documents, n_bytes = documents + 1, n_bytes + len(text.encode())
-    blocks = int(min(len(ids) // block_length, max_blocks or len(ids)))
+    blocks = int(min(tokens // block_length, max_blocks or tokens))
     if blocks == 0:
-        raise CorpusError(f"the text has {len(ids)} tokens, fewer than one block of {block_length}: give more text")
-    rows = np.asarray(ids[: blocks * block_length], dtype=np.int32).reshape(blocks, block_length)
-    return PackedBlocks(input_ids=rows, documents=documents, bytes_per_token=n_bytes / len(ids))
+        raise CorpusError(f"the text has {tokens} tokens, fewer than one block of {block_length}: give more text")
+    rows = np.concatenate(lines)[: blocks * block_length].reshape(blocks, block_length)
+    return PackedBlocks(input_ids=rows, documents=len(lines), bytes_per_token=n_bytes / tokens)

@@ -220,6 +220,7 @@ def write_random_model(shape: Shape, folder: Path) -> None:
     """Save a model of that shape with random weights as safetensors, file by file, without a tokenizer.
 
     Matrices are drawn from N(0, 0.02²) with seed 0, scales are 1 and biases 0. No more than one file is in memory.
+    A GPU draws them where there is one: a processor takes minutes for billions, and gives others for the same seed.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -235,7 +236,7 @@ def write_random_model(shape: Shape, folder: Path) -> None:
 def _write_weights(shapes: dict[str, torch.Size], dtype: torch.dtype, folder: Path) -> None:
     from safetensors.torch import save_file
 
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cuda" if torch.cuda.is_available() else "cpu").manual_seed(0)
     files: dict[str, str] = {}
     for names in _shards(shapes):
         tensors = {name: _drawn(name, shapes[name], dtype, generator) for name in names}
@@ -259,7 +260,7 @@ def _shards(shapes: dict[str, torch.Size]) -> Iterator[list[str]]:
 
 def _drawn(name: str, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
     if len(shape) > 1:
-        return torch.empty(shape, dtype=dtype).normal_(std=0.02, generator=generator)
+        return torch.empty(shape, dtype=dtype, device=generator.device).normal_(std=0.02, generator=generator).cpu()
     return torch.full(shape, float(name.endswith("weight")), dtype=dtype)
 
 

@@ -31,7 +31,7 @@ from .plots.vocabulary import ranking
 from .plots.ways import as_svg, ways
 from .report import StudyReport, load_recorded, provenance_line, recorded_heading
 from .rereading import Lengths
-from .vocabulary_report import GROUP_NAMES, budget_table, with_budget
+from .vocabulary_report import GROUP_NAMES, budget_names, budget_table, with_budget
 from .workspace import disk_errors
 
 PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
@@ -224,8 +224,10 @@ def _more_of(row: Mapping[Hashable, Any]) -> str:
 def picture_of_vocabularies(studies: Sequence[StudyReport]) -> Picture:
     """Bits per byte after equal time, with the model's own vocabulary, with another, and from nothing."""
     table = budget_table(studies)
+    names = budget_names(table)
     shown = [
-        f"after {row['minutes']:g} minutes {row['way']} {row['bits_per_byte']:.3f} ({GROUP_NAMES[row['group']]})"
+        f"after {names[row['machine'], row['minutes']]} {row['way']} {row['bits_per_byte']:.3f} "
+        f"({GROUP_NAMES[row['group']]})"
         for row in table[~table["diverged"].astype(bool)].to_dict("records")
     ]
     figure = ranking(studies, "Bits per byte after equal training time")

@@ -35,6 +35,8 @@ MIN_SPEEDUP = 4.0
 """The same for characters a second in generation."""
 
 
+BUDGET = ["machine", "minutes"]
+"""The columns that name a budget: as many minutes of another machine are another one."""
 LIVE_TOKENS_PER_SECOND = 500
 """What a processor of today trains of a model of 135M parameters: it turns a profile's tokens into minutes."""
 ROOM = 50
@@ -45,6 +47,7 @@ ROOM = 50
 class Reduction:
     """The best way with another vocabulary against the best with the model's own, in one budget."""
 
+    machine: str
     minutes: float
     own: str
     changed: str
@@ -104,6 +107,20 @@ def by_text(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, ...]]:
     return [tuple(each) for each in found.values()]
 
 
+def comparable_budgets(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, ...]]:
+    """The studies of each machine that has several budgets, in their order: minutes of two machines do not compare."""
+    found: dict[str, list[StudyReport]] = {}
+    for report in reports:
+        for machine in {_machine(row): None for row in report.rows if row.kind != "zero_shot"}:
+            found.setdefault(machine, []).append(report)
+    return [tuple(each) for each in found.values() if len({budget_minutes(report) for report in each}) > 1]
+
+
+def _machine(row: Result) -> str:
+    """What trained a run: its GPU, or else processor, cores and memory."""
+    return row.machine.partition(", ")[0] if row.peak_gpu_bytes else row.machine
+
+
 def budget_minutes(report: StudyReport) -> float | None:
     """Minutes of training of every run of a study; None where the budget is in tokens."""
     minutes: float | None = report.record.settings["training"].get("minutes")
@@ -118,12 +135,13 @@ def group(row: Result) -> Group:
 
 
 def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
-    """One row a trained run, by budget and then by bits per byte.
+    """One row a trained run, by budget and then by bits per byte; machines without a GPU come first.
 
     Returns:
-        columns minutes, way, run_id, group, model, method, entries (NaN: the model's own), bits_per_byte, low, high,
+        columns machine, minutes, way, run_id, group,
+        model, method, entries (NaN: the model's own), bits_per_byte, low, high,
         diverged, tokens_seen, bytes_seen, bytes_per_token, flops, vocabulary_seconds, total_parameters,
-        peak_rss_bytes.
+        peak_bytes (of the GPU where there was one).
     """
     rows = []
     for report in with_budget(reports):
@@ -132,13 +150,16 @@ def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
             if row.kind != "zero_shot":
                 rows.append(_budget_row(report, row) | {"diverged": row.run_id in bad})
     if not rows:
-        return pd.DataFrame(columns=["minutes", "way", "run_id", "group", "bits_per_byte", "diverged"])
-    return pd.DataFrame(rows).sort_values(["minutes", "bits_per_byte"], ignore_index=True)
+        return pd.DataFrame(columns=[*BUDGET, "way", "run_id", "group", "bits_per_byte", "diverged"])
+    table = pd.DataFrame(rows).sort_values(["on_gpu", *BUDGET, "bits_per_byte"], ignore_index=True)
+    return table.drop(columns="on_gpu")
 
 
 def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
     facts = row.vocabulary
     return {
+        "on_gpu": row.peak_gpu_bytes > 0,
+        "machine": _machine(row),
         "minutes": budget_minutes(report),
         "way": report.labels[row.run_id],
         "run_id": row.run_id,
@@ -155,19 +176,38 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
         "flops": math.nan if row.flops is None else row.flops,
         "vocabulary_seconds": 0.0 if facts is None else facts.seconds,
         "total_parameters": row.total_parameters,
-        "peak_rss_bytes": row.peak_rss_bytes,
+        "peak_bytes": row.peak_gpu_bytes or row.peak_rss_bytes,
     }
 
 
 def reductions(table: pd.DataFrame) -> list[Reduction]:
     """For each budget that has both: how much lower the best way with another vocabulary is; diverged runs are out."""
     found = []
-    for minutes, part in table[~table["diverged"].astype(bool)].groupby("minutes"):
+    for machine, minutes, part in by_budget(table):
         own, changed = (best_of_group(part, name) for name in ("own", "changed"))
         if own and changed:
             share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
-            found.append(Reduction(float(str(minutes)), own["way"], changed["way"], share))
+            found.append(Reduction(machine, minutes, own["way"], changed["way"], share))
     return found
+
+
+def by_budget(table: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:
+    """Machine, minutes and rows of each budget in a :func:`budget_table`, in its order; diverged runs are out."""
+    parts = table[~table["diverged"].astype(bool)].groupby(BUDGET, sort=False)
+    return [(str(machine), float(str(minutes)), part) for (machine, minutes), part in parts]
+
+
+def budget_names(table: pd.DataFrame) -> dict[tuple[str, float], str]:
+    """What to call each budget: its minutes, and its machine where there is more than one."""
+    several = table["machine"].nunique() > 1
+    return {
+        (machine, minutes): _minutes(minutes) + (f" on {machine}" if several else "")
+        for machine, minutes, _ in by_budget(table)
+    }
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:g} minute{'' if minutes == 1 else 's'}"
 
 
 def best_of_group(table: pd.DataFrame, name: Group) -> dict[str, Any]:
@@ -186,8 +226,10 @@ def budget_html(reports: Sequence[StudyReport]) -> str:
     table = budget_table(reports)
     if table.empty:
         return "<p>No study with a budget in minutes is recorded.</p>"
+    several = table["machine"].nunique() > 1
     shown = pd.DataFrame(
         {
+            "machine": table["machine"] if several else None,
             "minutes": table["minutes"].map("{:g}".format),
             "vocabulary": table["group"].map(GROUP_NAMES),
             "entries": table["entries"].map("{:,.0f}".format, na_action="ignore"),
@@ -197,7 +239,7 @@ def budget_html(reports: Sequence[StudyReport]) -> str:
             "bytes/token": table["bytes_per_token"].map("{:.2f}".format),
             "10¹⁵ operations": (table["flops"] / 1e15).map("{:.1f}".format, na_action="ignore"),
             "vocabulary made in, s": table["vocabulary_seconds"].map("{:.0f}".format),
-            "peak memory, GB": (table["peak_rss_bytes"] / 1e9).map("{:.1f}".format),
+            "peak memory, GB": (table["peak_bytes"] / 1e9).map("{:.1f}".format),
         }
     ).set_index(table["way"])
     return html_table(shown.dropna(axis=1, how="all"), "Every run, by minutes of training")
@@ -208,7 +250,7 @@ def findings(reports: Sequence[StudyReport]) -> str:
     table = budget_table(reports)
     if table.empty:
         return "No study with a budget in minutes is recorded, so nothing is claimed."
-    lines = [*_reduction_lines(reductions(table)), *_nothing_lines(table)]
+    lines = [*_reduction_lines(table), *_nothing_lines(table)]
     seeds = {row.seed for report in with_budget(reports) for row in report.rows if row.kind != "zero_shot"}
     if len(seeds) == 1:
         lines.append("One seed: the intervals are over documents and say nothing of another seed.")
@@ -219,14 +261,15 @@ def findings(reports: Sequence[StudyReport]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _reduction_lines(found: Sequence[Reduction]) -> list[str]:
-    lines = []
-    for each in found:
+def _reduction_lines(table: pd.DataFrame) -> list[str]:
+    lines, names = [], budget_names(table)
+    for each in reductions(table):
+        name = escape_markdown(names[each.machine, each.minutes])
         bar = MIN_REDUCTION.get(each.minutes)
         verdict = "" if bar is None else f" (goal {bar:.0%}: {'reached' if each.share >= bar else 'not reached'})"
         change = f"{abs(each.share):.1%} {'fewer' if each.share >= 0 else 'more'}"
         lines.append(
-            f"After {each.minutes:g} minutes *{escape_markdown(each.changed)}* needs {change} bits per "
+            f"After {name} *{escape_markdown(each.changed)}* needs {change} bits per "
             f"byte than *{escape_markdown(each.own)}*, the best with the model's own vocabulary{verdict}."
         )
     return lines
@@ -234,13 +277,13 @@ def _reduction_lines(found: Sequence[Reduction]) -> list[str]:
 
 def _nothing_lines(table: pd.DataFrame) -> list[str]:
     """Whether a pretrained model beats one that began with nothing, budget by budget."""
-    lines = []
-    for minutes, part in table[~table["diverged"].astype(bool)].groupby("minutes"):
+    lines, names = [], budget_names(table)
+    for machine, minutes, part in by_budget(table):
         first, second = _best(part[part["group"] == "nothing"]), _best(part[part["group"] != "nothing"])
         if first and second:
             better = "ahead of" if first["bits_per_byte"] < second["bits_per_byte"] else "behind"
             lines.append(
-                f"After {float(str(minutes)):g} minutes the best model trained from nothing "
+                f"After {escape_markdown(names[machine, minutes])} the best model trained from nothing "
                 f"(*{escape_markdown(first['way'])}*, {first['bits_per_byte']:.3f}) is {better} the best adapted one "
                 f"(*{escape_markdown(second['way'])}*, {second['bits_per_byte']:.3f})."
             )

@@ -14,7 +14,7 @@ from bashkir_utils import planning, provenance
 from bashkir_utils.adapt import Precision, load_base, parameter_table
 from bashkir_utils.exceptions import PlanError
 from bashkir_utils.markup import escape_markdown
-from bashkir_utils.planning import SHAPES, Layout, Trial, Trials, measure, trials
+from bashkir_utils.planning import SHAPES, Layout, Step, Trial, Trials, measure, trials
 from bashkir_utils.study import MethodSpec, ModelSpec, load_study
 from bashkir_utils.workspace import read_json, write_json
 
@@ -111,6 +111,32 @@ def test_a_file_of_before_is_read_and_gone_on_with(asked, measured, tmp_path):
     assert len(measured) == 3
     recorded = Path(planning.__file__).parents[2] / "book" / "recorded" / "plan" / "costs.json"
     assert all(row.conditions.versions["torch"] for row in planning.read_costs(recorded).rows)
+
+
+def test_the_formulas_are_within_2_percent_of_what_torch_had_in_use_on_a_gpu():
+    folder = Path(planning.__file__).parents[2] / "book" / "recorded" / "plan"
+    (record,) = [each for each in planning.recorded_costs(folder) if each.measured[0].measured.gpu]
+    assert {row.method.kind for row in record.measured} == {"full", "lora", "qlora"}
+    assert {row.model for row in record.measured} == {"mistral-7b", "phi-2", "gpt2-medium"}
+    for row in record.measured:
+        assert row.measured.autocast and row.measured.commit
+        halved = row.method.kind != "full"
+        precision = Precision(torch.bfloat16 if halved else torch.float32, True, "as measured")
+        step = Step(planning.SHAPES[row.source], row.method, precision, row.block_length, row.layout, gpu=True)
+        memory = planning.training_memory(step)
+        in_use = memory.peak - memory.process - memory.allocator
+        assert in_use == pytest.approx(row.measured.peak_bytes, rel=0.02), planning.describe_cost(row)
+        assert in_use == pytest.approx(row.estimated_bytes), "the record shows what the formulas say now"
+
+
+def test_a_folder_has_a_record_for_each_machine(asked, measured, tmp_path):
+    list(planning.record_costs(asked, tmp_path / "costs.json", remark="first"))
+    list(planning.record_costs(asked, tmp_path / "costs-gpu.json", remark="second"))
+    write_json(tmp_path / "memory.json", {})
+    found = planning.recorded_costs(tmp_path)
+    assert [record.conditions[0].remark for record in found] == ["first", "second"]
+    assert planning.recorded_costs(tmp_path / "nowhere") == ()
+    assert "2 cells were tried, and each was measured" in planning.costs_findings(found[0])
 
 
 def test_a_cell_that_does_not_fit_is_a_row_with_its_estimate_and_reason(asked, measured, tmp_path):

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM
 from bashkir_utils import runs, vocabulary_report
 from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import ProfileError, RunError
+from bashkir_utils.markup import escape_markdown
 from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
 from bashkir_utils.report import VocabularyFacts
@@ -52,6 +53,39 @@ def test_reductions_by_hand(reports):
     short, long = vocabulary_report.reductions(table)
     assert (short.minutes, short.share) == (4.0, pytest.approx(1 - 1.3 / 2.0))
     assert (long.minutes, long.share) == (60.0, pytest.approx(1 - 1.2 / 1.5))
+
+
+def on_a_gpu(report, name="Big GPU"):
+    """The same study, trained on a GPU."""
+    machine = f"{name}, Some Processor, 16 cores, 126 GiB"
+    rows = [row.model_copy(update={"machine": machine, "peak_gpu_bytes": 5_000_000_000}) for row in report.rows]
+    return replace(report, record=report.record.model_copy(update={"rows": tuple(rows)}))
+
+
+def test_as_many_minutes_of_two_machines_are_two_budgets(reports, tmp_path):
+    gpu = on_a_gpu(budget(tmp_path / "gpu", 4.0, {"own": 1.0, "new": 0.9, "fresh": 0.7}))
+    table = vocabulary_report.budget_table([gpu, *reports])
+    assert table["minutes"].tolist() == [4.0] * 3 + [60.0] * 3 + [4.0] * 3, "processors come first"
+    assert table["machine"].tolist()[-1] == "Big GPU"
+    assert table["peak_bytes"].tolist()[-3:] == [5_000_000_000] * 3
+    shares = [(each.machine == "Big GPU", round(each.share, 3)) for each in vocabulary_report.reductions(table)]
+    assert shares == [(False, 0.35), (False, 0.2), (True, 0.1)]
+    said = vocabulary_report.findings([gpu, *reports])
+    assert "After 4 minutes on Big GPU *new full* needs 10.0% fewer" in said
+    assert "After 4 minutes on Big GPU the best model trained from nothing (*fresh full*, 0.700) is ahead of" in said
+    processor = table["machine"].iloc[0]
+    assert f"After 4 minutes on {escape_markdown(processor)} *new full* needs 35.0% fewer" in said
+    titles = [axes.get_title() for axes in plots.ranking([gpu, *reports], "x").axes]
+    assert titles == [f"4 minutes on {processor}", f"60 minutes on {processor}", "4 minutes on Big GPU"]
+    assert "<th" in (shown := vocabulary_report.budget_html([gpu, *reports])) and "Big GPU" in shown
+    assert "machine" not in vocabulary_report.budget_html(reports)
+
+
+def test_minutes_compare_on_one_machine_only(reports, tmp_path):
+    gpu = on_a_gpu(budget(tmp_path / "gpu", 1.0, {"own": 1.0, "new": 0.9, "fresh": 0.7}))
+    assert vocabulary_report.comparable_budgets([gpu, *reports]) == [tuple(reports)]
+    assert vocabulary_report.comparable_budgets([gpu, reports[0]]) == []
+    assert "After 1 minute on Big GPU" in vocabulary_report.findings([gpu, *reports])
 
 
 def test_studies_of_two_texts_are_held_apart(reports):

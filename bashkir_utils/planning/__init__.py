@@ -35,7 +35,18 @@ from .plan import (
     step_of,
 )
 from .shapes import SHAPES, Linear, Shape, shape_from_configuration, shape_of
-from .trials import Conditions, Cost, CostRecord, CostRow, Trials, describe_cost, read_costs, record_costs, this_machine
+from .trials import (
+    Conditions,
+    Cost,
+    CostRecord,
+    CostRow,
+    Trials,
+    describe_cost,
+    read_costs,
+    record_costs,
+    recorded_costs,
+    this_machine,
+)
 
 __all__ = [
     "CASES",
@@ -83,6 +94,7 @@ __all__ = [
     "read_measurements",
     "record",
     "record_costs",
+    "recorded_costs",
     "scoring_memory",
     "shape_from_configuration",
     "shape_of",

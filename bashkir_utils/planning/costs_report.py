@@ -54,6 +54,8 @@ def costs_findings(record: CostRecord) -> str:
     """Markdown list: how well the plan foretold the peaks, what was not measured, and how it was measured."""
     measured = record.measured
     first = f"- {len(measured)} of {len(record.rows)} cells were measured; the others say why not in their rows."
+    if len(measured) == len(record.rows):
+        first = f"- {len(measured)} cells were tried, and each was measured."
     if not measured:
         return first
     off = [row.estimated_bytes / row.measured.peak_bytes - 1 for row in record.rows if row.measured]

@@ -58,7 +58,14 @@ class Step:
     @property
     def branch_bytes(self) -> int:
         """g, bytes of what a linear layer gives: a 4-bit layer gives the format of its input, the others that of c."""
-        return self.stream_bytes if self.method.quantised else self.compute_bytes
+        if not self.method.quantised:
+            return self.compute_bytes
+        return 4 if self.widened else self.stream_bytes
+
+    @property
+    def widened(self) -> bool:
+        """Whether LayerNorm and powers are computed in float32: autocast does that on a GPU, and not on a processor."""
+        return self.gpu and self.precision.autocast and self.shape.family not in GATED
 
     @property
     def trained(self) -> int:
@@ -174,7 +181,7 @@ def _norm_bytes(step: Step) -> float:
     """RMSNorm keeps its input in float32 and, when its scale is trained, the normed; LayerNorm its input alone."""
     shape, trained = step.shape, step.method.kind == "full"
     if shape.family not in GATED:
-        return shape.block_norms * step.stream_bytes * shape.hidden
+        return shape.block_norms * (4 if step.widened else step.stream_bytes) * shape.hidden
     kept = 4 + (4 if trained else 0)
     normed = 4 if shape.family == "gemma3_text" else step.compute_bytes
     heads = (4 + (normed if trained else 0)) * (shape.attention_width + shape.kv_width)
@@ -182,10 +189,14 @@ def _norm_bytes(step: Step) -> float:
 
 
 def _input_bytes(step: Step) -> float:
-    """Inputs of the linear layers: under autocast each layer keeps a cast copy of its own, else they share one."""
+    """Inputs of the linear layers: under autocast each layer keeps a cast copy of its own, else they share one.
+
+    Adapters of 4-bit layers take what is in bfloat16 as it is; those of others cast it to float32 first.
+    """
     shape, rank = step.shape, step.method.rank or 0
     low_rank = step.compute_bytes * rank * len(shape.linears)
-    if step.precision.autocast:
+    as_it_is = step.method.quantised and step.stream_bytes == step.compute_bytes and not step.widened
+    if step.precision.autocast and not as_it_is:
         # the fused kernel's output is the next layer's input, but phi's comes in another order of dimensions
         shared = 0 if rank or _plain_attention(step) or shape.family == "phi" else shape.attention_width
         return step.compute_bytes * (sum(linear.inputs for linear in shape.linears) - shared) + low_rank
@@ -208,7 +219,12 @@ def _attention_bytes(step: Step) -> float:
 
 
 def _feed_forward_bytes(step: Step) -> float:
-    """Gate, its activation and the other factor; or the four factors of the tanh form of GELU."""
+    """Gate, its activation and the other factor; or the four factors of the tanh form of GELU.
+
+    Where the cube in it is widened, all factors but one are in float32.
+    """
+    if step.widened:
+        return (12 + step.branch_bytes) * step.shape.intermediate
     factors = 3 if step.shape.family in GATED else 4
     return factors * step.branch_bytes * step.shape.intermediate
 

@@ -211,6 +211,15 @@ def read_costs(path: Path) -> CostRecord:
         raise PlanError(f"no costs can be read from {path.name}: measure them with `bashkir plan --costs`") from error
 
 
+def recorded_costs(folder: Path) -> tuple[CostRecord, ...]:
+    """The records in ``folder``, one a machine: ``costs.json`` and those with more in their names, by name.
+
+    Raises:
+        PlanError: one is damaged.
+    """
+    return tuple(read_costs(path) for path in sorted(folder.glob("costs*.json"), key=lambda path: path.stem))
+
+
 def describe_cost(row: CostRow) -> str:
     """One line: the cell, its estimated and measured peak in GB, and its speed."""
     cell, expected = f"{row.model} {row.method.name}", f"estimated {row.estimated_bytes / GIGABYTE:.2f} GB"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from ..report import StudyReport
-from ..vocabulary_report import GROUP_NAMES, budget_table
+from ..vocabulary_report import GROUP_NAMES, budget_names, budget_table, by_budget
 from .style import OKABE_ITO, new_figure, plain, styled
 
 GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
@@ -30,13 +30,14 @@ def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
     """
     table = budget_table(reports)
     table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
-    parts = [(float(str(minutes)), rows.reset_index()) for minutes, rows in table.groupby("minutes")]
+    names = budget_names(table)
+    parts = [(names[machine, minutes], rows.reset_index()) for machine, minutes, rows in by_budget(table)]
     heights = [1.3 + ROW_HEIGHT * len(rows) for _, rows in parts] or [1.3]
     figure, axes = new_figure(rows=len(heights), width=8.0, height=sum(heights))
     with styled():
-        for each, (minutes, rows) in zip(axes, parts, strict=False):
+        for each, (name, rows) in zip(axes, parts, strict=False):
             _draw_ranking(each, rows)
-            each.set_title(f"{minutes:g} minutes")
+            each.set_title(plain(name, 90))
         # beside the panels: inside, the worst way would lie under it
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
         figure.suptitle(plain(title, 90))

@@ -15,6 +15,7 @@ import pandas as pd
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from .comparisons import differences_from
 from .corpus import Corpus
 from .evaluation import choose_documents, score_documents, summarise
 from .exceptions import ProfileError, RunError
@@ -250,7 +251,7 @@ def findings(reports: Sequence[StudyReport]) -> str:
     table = budget_table(reports)
     if table.empty:
         return "No study with a budget in minutes is recorded, so nothing is claimed."
-    lines = [*_reduction_lines(table), *_nothing_lines(table)]
+    lines = [*_reduction_lines(table), *_nothing_lines(reports, table)]
     seeds = {row.seed for report in with_budget(reports) for row in report.rows if row.kind != "zero_shot"}
     if len(seeds) == 1:
         lines.append("One seed: the intervals are over documents and say nothing of another seed.")
@@ -275,7 +276,7 @@ def _reduction_lines(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _nothing_lines(table: pd.DataFrame) -> list[str]:
+def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     """Whether a pretrained model beats one that began with nothing, budget by budget."""
     lines, names = [], budget_names(table)
     for machine, minutes, part in by_budget(table):
@@ -285,9 +286,23 @@ def _nothing_lines(table: pd.DataFrame) -> list[str]:
             lines.append(
                 f"After {escape_markdown(names[machine, minutes])} the best model trained from nothing "
                 f"(*{escape_markdown(first['way'])}*, {first['bits_per_byte']:.3f}) is {better} the best adapted one "
-                f"(*{escape_markdown(second['way'])}*, {second['bits_per_byte']:.3f})."
+                f"(*{escape_markdown(second['way'])}*, {second['bits_per_byte']:.3f})"
+                f"{_difference(reports, first['run_id'], second['run_id'])}."
             )
     return lines
+
+
+def _difference(reports: Sequence[StudyReport], first: str, second: str) -> str:
+    """First less second on the same documents, corrected for all pairs of their study; empty for two studies' runs."""
+    report = next((each for each in reports if {first, second} <= each.arms.keys()), None)
+    if report is None or report.arms[first] == report.arms[second]:
+        return ""
+    row = differences_from(report, report.arms[second]).loc[report.arms[first]]
+    claimed = "" if row["excludes_zero"] else ", so no difference can be claimed"
+    return (
+        f": {row['difference']:+.3f}, {report.confidence:.0%} interval {row['low']:+.3f} to {row['high']:+.3f} "
+        f"over documents, corrected for all pairs of the study{claimed}"
+    )
 
 
 # --------------------------------------------------------------------------------------------------- two normalisations

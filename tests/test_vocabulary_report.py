@@ -7,6 +7,7 @@ from made_results import made_report
 from transformers import AutoModelForCausalLM
 
 from bashkir_utils import runs, vocabulary_report
+from bashkir_utils.comparisons import differences_from
 from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import ProfileError, RunError
 from bashkir_utils.markup import escape_markdown
@@ -106,6 +107,18 @@ def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     assert "machine alike" not in said
     unlike = replace(reports[1], record=reports[1].record.model_copy(update={"times_comparable": False}))
     assert "Not all runs had the machine alike" in vocabulary_report.findings([reports[0], unlike])
+
+
+def test_who_is_ahead_is_said_with_the_corrected_difference_over_documents(tmp_path):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    row = differences_from(report, "new full").loc["fresh full"]
+    said = vocabulary_report.findings([report])
+    assert f"1.300): {row['difference']:+.3f}, 95% interval {row['low']:+.3f} to {row['high']:+.3f} over doc" in said
+    assert ("no difference can be claimed" in said) == (not row["excludes_zero"])
+    same = report.documents.assign(nll=report.documents.groupby("id")["nll"].transform("first"))
+    said = vocabulary_report.findings([replace(report, documents=same)])
+    assert "0.000, 95% interval" in said
+    assert "so no difference can be claimed" in said
 
 
 def test_no_goal_is_claimed_for_another_budget(tmp_path):

@@ -64,6 +64,30 @@ def test_the_profiles_are_there():
     assert {"smoke", "demo", "study", "study-128", "study-1024", "paper", "paper-1024"} <= set(profile_names())
 
 
+@pytest.mark.parametrize("name", ["vocabulary-16", "vocabulary-60", "vocabulary-gpu"])
+def test_longer_budgets_train_and_score_what_the_short_one_does(name):
+    short, long = load_study("vocabulary"), load_study(name)
+    known = {model.name: model for model in short.models}
+    for model in long.models:
+        assert model.model_copy(update={"methods": None}) == known[model.name].model_copy(update={"methods": None})
+    assert {method.name: method for method in long.methods}.items() <= {
+        each.name: each for each in short.methods
+    }.items()
+    assert long.evaluation == short.evaluation
+    assert long.seeds == short.seeds
+    same = {
+        "block_length",
+        "scheduler",
+        "weight_decay",
+        "warmup_share",
+        "max_grad_norm",
+        "precision",
+        "embeddings_first",
+    }
+    assert long.training.model_dump(include=same) == short.training.model_dump(include=same)
+    assert long.training.minutes != short.training.minutes
+
+
 def test_the_paper_profile_names_the_whole_matrix():
     study = load_study("paper")
     cells = [cell for cell in study.cells("x") if cell.training is not None]

@@ -15,7 +15,7 @@ from .exceptions import CorpusError, TokenizerError
 
 END_OF_TEXT = "<|endoftext|>"
 DOCUMENTS_AT_ONCE = 64
-"""How many are given to the tokenizer in one call, which it shares out over the processor's cores."""
+"""How many are given to the tokenizer in one call, which uses all cores unless TOKENIZERS_PARALLELISM is false."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def pack(
 ) -> PackedBlocks:
     """Lay documents end to end, with boundaries between them, and cut the line into blocks; the short rest is dropped.
 
-    Documents are read only until ``max_blocks`` blocks are full. Nothing is padded, so every position is text.
+    Documents are read, ``DOCUMENTS_AT_ONCE`` at a time, until ``max_blocks`` blocks are full. Nothing is padded, so
+    every position is text.
 
     Raises:
         CorpusError: the texts do not fill one block.

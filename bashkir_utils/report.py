@@ -129,6 +129,10 @@ class Result(Recorded):
     """None where nothing was trained, and in records of earlier versions."""
     revision: str | None = None
     """Of the weights; None where none is named, and in records of earlier versions."""
+    layers: tuple[int, ...] | None = None
+    """Which layers of the model were kept; None where all were, and in records of earlier versions."""
+    threads: int | None = None
+    """Of torch on the processor; None in records of earlier versions."""
 
     @property
     def quantised(self) -> bool:
@@ -427,6 +431,8 @@ def _result(run: Run, evaluation: Evaluation) -> Result:
         lora_alpha=spec.method.lora_alpha,
         learning_rate=spec.method.learning_rate if spec.training else None,
         revision=spec.model.revision,
+        layers=spec.model.layers,
+        threads=record.get("threads"),
         **{metric: evaluation.summary[metric] for metric in UNITS},
         **{cost: record.get(cost, 0) for cost in costs},
     )

@@ -37,7 +37,9 @@ MIN_SPEEDUP = 4.0
 
 
 BUDGET = ["machine", "minutes"]
-"""The columns that name a budget: as many minutes of another machine are another one."""
+"""The columns that name a budget: as many minutes of another machine, or of more threads, are another one."""
+SAME = ("seed", "kind", "rank", "learning_rate", "layers")
+"""What two runs of one budget share that differ in their vocabulary alone."""
 LIVE_TOKENS_PER_SECOND = 500
 """What a processor of today trains of a model of 135M parameters: it turns a profile's tokens into minutes."""
 ROOM = 50
@@ -108,18 +110,17 @@ def by_text(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, ...]]:
     return [tuple(each) for each in found.values()]
 
 
-def comparable_budgets(reports: Sequence[StudyReport]) -> list[tuple[StudyReport, ...]]:
-    """The studies of each machine that has several budgets, in their order: minutes of two machines do not compare."""
-    found: dict[str, list[StudyReport]] = {}
-    for report in reports:
-        for machine in {_machine(row): None for row in report.rows if row.kind != "zero_shot"}:
-            found.setdefault(machine, []).append(report)
-    return [tuple(each) for each in found.values() if len({budget_minutes(report) for report in each}) > 1]
+def comparable_budgets(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Each machine that has several budgets, with its rows of a :func:`budget_table`: minutes of two do not compare."""
+    parts = [(str(machine), rows) for machine, rows in table.groupby("machine", sort=False)]
+    return [(machine, rows) for machine, rows in parts if rows["minutes"].nunique() > 1]
 
 
 def _machine(row: Result) -> str:
-    """What trained a run: its GPU, or else processor, cores and memory."""
-    return row.machine.partition(", ")[0] if row.peak_gpu_bytes else row.machine
+    """What trained a run: its GPU, or else processor, cores, memory and threads."""
+    if row.peak_gpu_bytes:
+        return row.machine.partition(", ")[0]
+    return row.machine if row.threads is None else f"{row.machine}, {row.threads} thread{'s' * (row.threads != 1)}"
 
 
 def budget_minutes(report: StudyReport) -> float | None:
@@ -139,10 +140,10 @@ def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
     """One row a trained run, by budget and then by bits per byte; machines without a GPU come first.
 
     Returns:
-        columns machine, minutes, way, run_id, group,
-        model, method, entries (NaN: the model's own), bits_per_byte, low, high,
-        diverged, tokens_seen, bytes_seen, bytes_per_token, flops, vocabulary_seconds, total_parameters,
-        peak_bytes (of the GPU where there was one).
+        columns machine, minutes, way, arm (the same without its seed), run_id, group, model, method, seed, kind, rank,
+        learning_rate (None: not known), layers (those that were kept, or None), entries (NaN: the model's own),
+        bits_per_byte, low, high, diverged, tokens_seen, bytes_seen, bytes_per_token, flops, vocabulary_seconds,
+        total_parameters, peak_bytes (of the GPU where there was one).
     """
     rows = []
     for report in with_budget(reports):
@@ -151,7 +152,7 @@ def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
             if row.kind != "zero_shot":
                 rows.append(_budget_row(report, row) | {"diverged": row.run_id in bad})
     if not rows:
-        return pd.DataFrame(columns=[*BUDGET, "way", "run_id", "group", "bits_per_byte", "diverged"])
+        return pd.DataFrame(columns=[*BUDGET, "way", "arm", "run_id", "group", "bits_per_byte", "diverged", *SAME])
     table = pd.DataFrame(rows).sort_values(["on_gpu", *BUDGET, "bits_per_byte"], ignore_index=True)
     return table.drop(columns="on_gpu")
 
@@ -163,10 +164,12 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
         "machine": _machine(row),
         "minutes": budget_minutes(report),
         "way": report.labels[row.run_id],
+        "arm": report.arms[row.run_id],
         "run_id": row.run_id,
         "group": group(row),
         "model": row.model,
         "method": row.method,
+        **{name: getattr(row, name) for name in SAME},
         "entries": math.nan if facts is None else facts.entries,
         "bits_per_byte": row.bits_per_byte.value,
         "low": row.bits_per_byte.low,
@@ -192,6 +195,25 @@ def reductions(table: pd.DataFrame) -> list[Reduction]:
     return found
 
 
+def vocabulary_alone(table: pd.DataFrame) -> list[Reduction]:
+    """For each run with the model's own vocabulary the best that differs from it in the vocabulary alone, by budget.
+
+    Its text, minutes and machine are the same, and so are seed, method, learning rate and layers.
+    """
+    found = []
+    for machine, minutes, part in by_budget(table):
+        known = part[part["learning_rate"].notna()]
+        alike = [
+            tuple(row) for row in known[list(SAME)].astype(object).where(known[list(SAME)].notna(), None).to_numpy()
+        ]
+        for _, rows in known.groupby(pd.Series(alike, index=known.index, dtype=object), sort=False):
+            own, changed = (best_of_group(rows, name) for name in ("own", "changed"))
+            if own and changed:
+                share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
+                found.append(Reduction(machine, minutes, own["way"], changed["way"], share))
+    return found
+
+
 def by_budget(table: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:
     """Machine, minutes and rows of each budget in a :func:`budget_table`, in its order; diverged runs are out."""
     parts = table[~table["diverged"].astype(bool)].groupby(BUDGET, sort=False)
@@ -212,14 +234,22 @@ def _minutes(minutes: float) -> str:
 
 
 def best_of_group(table: pd.DataFrame, name: Group) -> dict[str, Any]:
-    """The row of :func:`budget_table` with the fewest bits per byte in one group; empty where none did not diverge."""
-    return _best(table[(table["group"] == name) & ~table["diverged"].astype(bool)])
+    """The best way of one group in one budget, as :func:`best` gives it."""
+    return best(table[table["group"] == name])
 
 
-def _best(part: pd.DataFrame) -> dict[str, Any]:
-    """The row with the fewest bits per byte; empty where there is none."""
-    ordered = part.sort_values("bits_per_byte")
-    return {} if ordered.empty else {str(name): value for name, value in ordered.iloc[0].items()}
+def best(part: pd.DataFrame) -> dict[str, Any]:
+    """The way with the fewest bits per byte, as the mean over its seeds; empty where none did not diverge.
+
+    It is the first row of that way in a :func:`budget_table`, with the mean in ``bits_per_byte`` and the name without a
+    seed in ``way``.
+    """
+    kept = part[~part["diverged"].astype(bool)]
+    if kept.empty:
+        return {}
+    means = kept.groupby("arm", sort=False)["bits_per_byte"].mean()
+    row = kept[kept["arm"] == means.idxmin()].iloc[0]
+    return {str(name): value for name, value in row.items()} | {"bits_per_byte": float(means.min()), "way": row["arm"]}
 
 
 def budget_html(reports: Sequence[StudyReport]) -> str:
@@ -233,12 +263,15 @@ def budget_html(reports: Sequence[StudyReport]) -> str:
             "machine": table["machine"] if several else None,
             "minutes": table["minutes"].map("{:g}".format),
             "vocabulary": table["group"].map(GROUP_NAMES),
+            "layers kept": [None if layers is None else str(len(layers)) for layers in table["layers"]],
+            "learning rate": table["learning_rate"].astype(float).map("{:g}".format, na_action="ignore"),
             "entries": table["entries"].map("{:,.0f}".format, na_action="ignore"),
             "bits per byte": table["bits_per_byte"].map("{:.3f}".format),
             "interval": [f"{low:.3f}–{high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)],
             "text seen, MB": (table["bytes_seen"] / 1e6).map("{:.1f}".format),
             "bytes/token": table["bytes_per_token"].map("{:.2f}".format),
             "10¹⁵ operations": (table["flops"] / 1e15).map("{:.1f}".format, na_action="ignore"),
+            "parameters, M": (table["total_parameters"] / 1e6).map("{:.1f}".format),
             "vocabulary made in, s": table["vocabulary_seconds"].map("{:.0f}".format),
             "peak memory, GB": (table["peak_bytes"] / 1e9).map("{:.1f}".format),
         }
@@ -247,14 +280,13 @@ def budget_html(reports: Sequence[StudyReport]) -> str:
 
 
 def findings(reports: Sequence[StudyReport]) -> str:
-    """What the budgets show, as Markdown: the goal, whether English helped, and what it does not show."""
+    """What the budgets show, as Markdown: what was gained, by what, whether English helped, and what is not shown."""
     table = budget_table(reports)
     if table.empty:
         return "No study with a budget in minutes is recorded, so nothing is claimed."
-    lines = [*_reduction_lines(table), *_nothing_lines(reports, table)]
-    seeds = {row.seed for report in with_budget(reports) for row in report.rows if row.kind != "zero_shot"}
-    if len(seeds) == 1:
-        lines.append("One seed: the intervals are over documents and say nothing of another seed.")
+    lines = [*_reduction_lines(table), *_alone_lines(table), *_nothing_lines(reports, table)]
+    if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
+        lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
     if not all(report.record.times_comparable for report in with_budget(reports)):
         lines.append(
             "Not all runs had the machine alike: equal minutes were not equal time on it, so the order says little."
@@ -265,28 +297,45 @@ def findings(reports: Sequence[StudyReport]) -> str:
 def _reduction_lines(table: pd.DataFrame) -> list[str]:
     lines, names = [], budget_names(table)
     for each in reductions(table):
-        name = escape_markdown(names[each.machine, each.minutes])
         bar = MIN_REDUCTION.get(each.minutes)
-        verdict = "" if bar is None else f" (goal {bar:.0%}: {'reached' if each.share >= bar else 'not reached'})"
-        change = f"{abs(each.share):.1%} {'fewer' if each.share >= 0 else 'more'}"
+        verdict = "" if bar is None else f" (this book set out for {bar:.0%}: {_reached(each.share >= bar)})"
         lines.append(
-            f"After {name} *{escape_markdown(each.changed)}* needs {change} bits per "
-            f"byte than *{escape_markdown(each.own)}*, the best with the model's own vocabulary{verdict}."
+            f"After {escape_markdown(names[each.machine, each.minutes])} *{escape_markdown(each.changed)}* needs "
+            f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*, the best with the model's own "
+            f"vocabulary{verdict}."
         )
     return lines
+
+
+def _alone_lines(table: pd.DataFrame) -> list[str]:
+    """What is due to the vocabulary where nothing else differs; the best ways differ in layers and rates too."""
+    names = budget_names(table)
+    return [
+        f"The vocabulary alone, with the same layers, method and learning rate, after "
+        f"{escape_markdown(names[each.machine, each.minutes])}: *{escape_markdown(each.changed)}* needs "
+        f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*."
+        for each in vocabulary_alone(table)
+    ]
+
+
+def _reached(yes: bool) -> str:
+    return "reached" if yes else "not reached"
+
+
+def _change(share: float) -> str:
+    return f"{abs(share):.1%} {'fewer' if share >= 0 else 'more'}"
 
 
 def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     """Whether a pretrained model beats one that began with nothing, budget by budget."""
     lines, names = [], budget_names(table)
     for machine, minutes, part in by_budget(table):
-        first, second = _best(part[part["group"] == "nothing"]), _best(part[part["group"] != "nothing"])
+        first, second = best(part[part["group"] == "nothing"]), best(part[part["group"] != "nothing"])
         if first and second:
-            better = "ahead of" if first["bits_per_byte"] < second["bits_per_byte"] else "behind"
             lines.append(
                 f"After {escape_markdown(names[machine, minutes])} the best model trained from nothing "
-                f"(*{escape_markdown(first['way'])}*, {first['bits_per_byte']:.3f}) is {better} the best adapted one "
-                f"(*{escape_markdown(second['way'])}*, {second['bits_per_byte']:.3f})"
+                f"(*{escape_markdown(first['way'])}*) needs {first['bits_per_byte']:.3f} bits per byte, the best "
+                f"adapted one (*{escape_markdown(second['way'])}*) {second['bits_per_byte']:.3f}"
                 f"{_difference(reports, first['run_id'], second['run_id'])}."
             )
     return lines
@@ -298,10 +347,11 @@ def _difference(reports: Sequence[StudyReport], first: str, second: str) -> str:
     if report is None or report.arms[first] == report.arms[second]:
         return ""
     row = differences_from(report, report.arms[second]).loc[report.arms[first]]
-    claimed = "" if row["excludes_zero"] else ", so no difference can be claimed"
+    ahead = f"**{'the first' if row['difference'] < 0 else 'the second'} is ahead**"
     return (
-        f": {row['difference']:+.3f}, {report.confidence:.0%} interval {row['low']:+.3f} to {row['high']:+.3f} "
-        f"over documents, corrected for all pairs of the study{claimed}"
+        f": {ahead if row['excludes_zero'] else 'no difference can be claimed'} (difference {row['difference']:+.3f}, "
+        f"{report.confidence:.0%} interval {row['low']:+.3f} to {row['high']:+.3f}, corrected for all pairs of the "
+        "study)"
     )
 
 

@@ -167,7 +167,7 @@ def _caption(speeds: WritingSpeeds) -> str:
 
 
 def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
-    """One Markdown sentence: how much faster the best way with another vocabulary writes, held against the goal."""
+    """One Markdown sentence: how much faster the best way with another vocabulary writes, held against the aim."""
     table = budget_table([report])
     timed = table[table["run_id"].isin(speeds.runs)]
     own, changed = (best_of_group(timed, name) for name in ("own", "changed"))
@@ -179,7 +179,7 @@ def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
     verdict = "reached" if ratio >= MIN_SPEEDUP else "not reached"
     return (
         f"*{escape_markdown(changed['way'])}* writes {ratio:.1f} times as many characters a second as "
-        f"*{escape_markdown(own['way'])}* (goal {MIN_SPEEDUP:g}: {verdict})."
+        f"*{escape_markdown(own['way'])}* (this book set out for {MIN_SPEEDUP:g}: {verdict})."
     )
 
 

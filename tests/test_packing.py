@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bashkir_utils import packing
 from bashkir_utils.exceptions import CorpusError, TokenizerError
 from bashkir_utils.models import byte_tokenizer
 from bashkir_utils.packing import END_OF_TEXT, boundaries, encode, pack
@@ -18,9 +19,14 @@ def test_byte_tokenizer_gives_back_every_byte():
     assert len(encode(TOKENIZER, text)) == len(text.encode())
 
 
+@pytest.fixture
+def three_at_once(monkeypatch):
+    monkeypatch.setattr(packing, "DOCUMENTS_AT_ONCE", 3)
+
+
 @given(TEXTS, st.integers(2, 16))
-@settings(max_examples=60, deadline=None)
-def test_blocks_hold_the_documents_in_order_and_nothing_else(texts, length):
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_blocks_hold_the_documents_in_order_and_nothing_else(three_at_once, texts, length):
     line = [token for text in texts for token in [SEPARATOR, *encode(TOKENIZER, text)]]
     if len(line) < length:
         with pytest.raises(CorpusError, match="fewer than one block"):

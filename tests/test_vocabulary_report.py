@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from made_results import made_report
 from transformers import AutoModelForCausalLM
@@ -13,6 +14,7 @@ from bashkir_utils.exceptions import ProfileError, RunError
 from bashkir_utils.markup import escape_markdown
 from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
+from bashkir_utils.plots.style import OKABE_ITO
 from bashkir_utils.report import VocabularyFacts
 from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec, load_study
 from bashkir_utils.tokenization.trained import train_tokenizer
@@ -73,7 +75,7 @@ def test_as_many_minutes_of_two_machines_are_two_budgets(reports, tmp_path):
     assert shares == [(False, 0.35), (False, 0.2), (True, 0.1)]
     said = vocabulary_report.findings([gpu, *reports])
     assert "After 4 minutes on Big GPU *new full* needs 10.0% fewer" in said
-    assert "After 4 minutes on Big GPU the best model trained from nothing (*fresh full*, 0.700) is ahead of" in said
+    assert "After 4 minutes on Big GPU the best model trained from nothing (*fresh full*) needs 0.700 bits" in said
     processor = table["machine"].iloc[0]
     assert f"After 4 minutes on {escape_markdown(processor)} *new full* needs 35.0% fewer" in said
     titles = [axes.get_title() for axes in plots.ranking([gpu, *reports], "x").axes]
@@ -84,9 +86,40 @@ def test_as_many_minutes_of_two_machines_are_two_budgets(reports, tmp_path):
 
 def test_minutes_compare_on_one_machine_only(reports, tmp_path):
     gpu = on_a_gpu(budget(tmp_path / "gpu", 1.0, {"own": 1.0, "new": 0.9, "fresh": 0.7}))
-    assert vocabulary_report.comparable_budgets([gpu, *reports]) == [tuple(reports)]
-    assert vocabulary_report.comparable_budgets([gpu, reports[0]]) == []
+    table = vocabulary_report.budget_table([gpu, *reports])
+    ((machine, rows),) = vocabulary_report.comparable_budgets(table)
+    assert machine == table["machine"].iloc[0]
+    assert set(rows["minutes"]) == {4.0, 60.0}
+    assert vocabulary_report.comparable_budgets(vocabulary_report.budget_table([gpu, reports[0]])) == []
     assert "After 1 minute on Big GPU" in vocabulary_report.findings([gpu, *reports])
+    (axes,) = plots.budgets(rows, "minutes", "x").axes
+    lines = [line for line in axes.lines if line.get_linestyle() in {"-", "--", ":"} and len(line.get_xdata()) == 2]
+    assert len(lines) == 3, "one a way, over both budgets"
+
+
+def test_as_many_minutes_of_other_threads_are_another_budget(reports):
+    def on(report, threads):
+        rows = tuple(row.model_copy(update={"threads": threads}) for row in report.rows)
+        return replace(report, record=report.record.model_copy(update={"rows": rows}))
+
+    table = vocabulary_report.budget_table([on(reports[0], 1), on(reports[1], 2)])
+    assert {machine.rpartition(", ")[2] for machine in table["machine"]} == {"1 thread", "2 threads"}
+    assert vocabulary_report.comparable_budgets(table) == []
+
+
+def test_no_two_ways_look_alike():
+    looks = {
+        (OKABE_ITO[place % len(OKABE_ITO)], plots.MARKS[(place + place // len(OKABE_ITO)) % len(plots.MARKS)])
+        for place in range(20)
+    }
+    assert len(looks) == 20
+
+
+def test_the_best_way_is_that_of_the_lowest_mean_over_seeds():
+    rows = {"way": ["a 1", "a 2", "b 1", "b 2"], "arm": ["a", "a", "b", "b"], "bits_per_byte": [0.8, 1.4, 1.0, 1.1]}
+    found = vocabulary_report.best(pd.DataFrame(rows).assign(diverged=False))
+    assert (found["way"], found["bits_per_byte"]) == ("b", pytest.approx(1.05))
+    assert vocabulary_report.best(pd.DataFrame(rows).assign(diverged=True)) == {}
 
 
 def test_studies_of_two_texts_are_held_apart(reports):
@@ -99,11 +132,11 @@ def test_studies_of_two_texts_are_held_apart(reports):
 def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     said = vocabulary_report.findings(reports)
     assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in said
-    assert "(goal 30%: reached)" in said
-    assert "(goal 15%: reached)" in said
-    assert "(*fresh full*, 1.400) is behind the best adapted one (*new full*, 1.300)" in said
-    assert "(*fresh full*, 1.100) is ahead of the best adapted one (*new full*, 1.200)" in said
-    assert "One seed" in said
+    assert "(this book set out for 30%: reached)" in said
+    assert "(this book set out for 15%: reached)" in said
+    assert "(*fresh full*) needs 1.400 bits per byte, the best adapted one (*new full*) 1.300" in said
+    assert "(*fresh full*) needs 1.100 bits per byte, the best adapted one (*new full*) 1.200" in said
+    assert "say nothing of another seed" in said
     assert "machine alike" not in said
     unlike = replace(reports[1], record=reports[1].record.model_copy(update={"times_comparable": False}))
     assert "Not all runs had the machine alike" in vocabulary_report.findings([reports[0], unlike])
@@ -113,18 +146,42 @@ def test_who_is_ahead_is_said_with_the_corrected_difference_over_documents(tmp_p
     report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
     row = differences_from(report, "new full").loc["fresh full"]
     said = vocabulary_report.findings([report])
-    assert f"1.300): {row['difference']:+.3f}, 95% interval {row['low']:+.3f} to {row['high']:+.3f} over doc" in said
-    assert ("no difference can be claimed" in said) == (not row["excludes_zero"])
+    shown = f"(difference {row['difference']:+.3f}, 95% interval {row['low']:+.3f} to {row['high']:+.3f}, corrected"
+    assert shown in said
+    assert ("is ahead" in said) == row["excludes_zero"]
     same = report.documents.assign(nll=report.documents.groupby("id")["nll"].transform("first"))
-    said = vocabulary_report.findings([replace(report, documents=same)])
-    assert "0.000, 95% interval" in said
-    assert "so no difference can be claimed" in said
+    assert "1.300: no difference can be claimed" in vocabulary_report.findings([replace(report, documents=same)])
+    fresh = {each.run_id for each in report.rows if each.model == "fresh"}
+    for factor, ahead in ((0.5, "first"), (2.0, "second")):
+        nll = same["nll"].where(~same["run_id"].isin(fresh), factor * same["nll"])
+        said = vocabulary_report.findings([replace(report, documents=same.assign(nll=nll))])
+        assert f"1.300: **the {ahead} is ahead**" in said
+
+
+def test_what_the_vocabulary_alone_does_is_between_runs_that_differ_in_nothing_else(tmp_path):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+
+    def changed(**changes):
+        rows = [row.model_copy(update=changes) if row.model == "new" else row for row in known]
+        return replace(report, record=report.record.model_copy(update={"rows": tuple(rows)}))
+
+    known = [row.model_copy(update={"learning_rate": 1e-3}) for row in report.rows]
+    (found,) = vocabulary_report.vocabulary_alone(vocabulary_report.budget_table([changed()]))
+    assert (found.own, found.changed, found.share) == ("own full", "new full", pytest.approx(1 - 1.3 / 2.0))
+    assert "The vocabulary alone" in (said := vocabulary_report.findings([changed()]))
+    assert "after 4 minutes: *new full* needs 35.0% fewer bits per byte than *own full*" in said
+    for changes in ({"layers": (0, 1)}, {"learning_rate": 2e-3}, {"learning_rate": None}, {"kind": "lora"}):
+        assert "The vocabulary alone" not in vocabulary_report.findings([changed(**changes)])
+    shown = vocabulary_report.budget_html([changed(layers=(0, 1))])
+    assert "layers kept" in shown
+    assert "0.001" in shown
+    assert "layers kept" not in vocabulary_report.budget_html([changed()])
 
 
 def test_no_goal_is_claimed_for_another_budget(tmp_path):
     said = vocabulary_report.findings([budget(tmp_path, 0.4, {"own": 2.0, "new": 1.3, "fresh": 1.4})])
     assert "35.0% fewer" in said
-    assert "goal" not in said
+    assert "set out" not in said
 
 
 def test_another_vocabulary_may_be_the_worse_one(tmp_path):
@@ -147,7 +204,7 @@ def test_studies_in_tokens_are_passed_over(tmp_path):
     assert vocabulary_report.without_budget([plain]) == (plain,)
     assert "nothing is claimed" in vocabulary_report.findings([plain])
     assert "No study" in vocabulary_report.budget_html([plain])
-    assert len(plots.budgets([plain], "minutes", "x").axes[0].lines) == 0
+    assert len(plots.budgets(vocabulary_report.budget_table([plain]), "minutes", "x").axes[0].lines) == 0
 
 
 @pytest.mark.parametrize("cost", ["minutes", "flops"])
@@ -158,7 +215,7 @@ def test_a_line_for_each_way(reports, cost):
         }))
         for each in reports
     ]  # fmt: skip
-    (axes,) = plots.budgets(with_flops, cost, "x").axes
+    (axes,) = plots.budgets(vocabulary_report.budget_table(with_flops), cost, "x").axes
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {
         "own full (its own vocabulary)", "new full (another vocabulary)", "fresh full (trained from nothing)",
     }  # fmt: skip

@@ -19,11 +19,11 @@ NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
 LIBRARIES_BYTES = 0.61e9
 """Resident memory of a process that trains a model of some thousand numbers: libraries and little else; measured."""
 CUDA_CONTEXT_BYTES = 0.7e9
-"""Assumption: CUDA context, kernels and cuBLAS workspaces. No GPU was there to measure it."""
+"""Assumption: CUDA context, kernels and cuBLAS workspaces; torch counts only its own, and that is what was measured."""
 HEAP_FRAGMENTATION = 0.2
 """Fitted to the measured peaks of ``book/recorded/plan``: what a processor's heap holds beyond what is in use."""
 CUDA_FRAGMENTATION = 0.05
-"""Assumption: what PyTorch's caching allocator holds beyond what is in use. No GPU was there to measure it."""
+"""Assumption: what PyTorch's caching allocator holds beyond what is in use; only the use was measured."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class Step:
     def widened(self) -> bool:
         """Whether LayerNorm and powers are computed in float32: autocast does that on a GPU, and not on a processor."""
         return self.gpu and self.precision.autocast and self.shape.family not in GATED
+
+    @property
+    def carried_bytes(self) -> int:
+        """Bytes of a number between blocks: what 4-bit layers add in float32 makes the residual stream so."""
+        return 4 if self.widened and self.method.quantised else self.stream_bytes
 
     @property
     def trained(self) -> int:
@@ -240,7 +245,7 @@ def activation_bytes(step: Step) -> float:
     """Activations at the end of the forward pass, equations (activations) and (checkpointing)."""
     shape = step.shape
     last_norm = 4 * shape.hidden + (step.compute_bytes * shape.hidden if step.method.kind == "full" else 0)
-    block = step.stream_bytes * shape.hidden if step.layout.checkpointing else block_activation_bytes(step)
+    block = step.carried_bytes * shape.hidden if step.layout.checkpointing else block_activation_bytes(step)
     return step.tokens * (shape.layers * block + last_norm)
 
 
@@ -277,7 +282,7 @@ def _moments(step: Step) -> tuple[Memory, ...]:
     if not step.layout.checkpointing:
         return moments
     # beside what the block keeps for its backward pass, three gradients of its feed-forward part are under way
-    again = block + 3 * step.stream_bytes * step.tokens * step.shape.intermediate
+    again = block + 3 * step.carried_bytes * step.tokens * step.shape.intermediate
     return (*moments, _memory(step, held + 4 * head, 0.0, activations + again, 0.0))
 
 

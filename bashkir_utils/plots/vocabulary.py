@@ -20,7 +20,7 @@ AXES_NAMES = MappingProxyType({"minutes": "training time, minutes", "flops": "fl
 GROUP_LOOKS = MappingProxyType(
     {"own": (OKABE_ITO[0], "o"), "changed": (OKABE_ITO[1], "s"), "nothing": (OKABE_ITO[2], "^")}
 )
-ROW_HEIGHT = 0.34
+ROW_HEIGHT, MARKS = 0.34, "osD^vPX*"
 
 
 def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
@@ -63,24 +63,27 @@ def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
     axes.grid(False, axis="y")
 
 
-def budgets(reports: Sequence[StudyReport], cost: str, title: str) -> Figure:
-    """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), one line a way, intervals drawn.
+def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:
+    """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), one line a way and machine, intervals drawn.
 
-    The stroke says where the vocabulary comes from. Runs that diverged are left out.
+    ``table`` is a ``budget_table``. The stroke says where the vocabulary comes from; a way has its colour and mark on
+    every machine. Runs that diverged are left out.
     """
-    table = budget_table(reports)
     table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
     figure, (axes,) = new_figure(width=8.0, height=4.6)
+    places = {way: place for place, way in enumerate(table["way"].unique())}
     with styled():
-        for place, (way, points) in enumerate(table.groupby("way", sort=False)):
-            _draw_way(axes, str(way), points.sort_values(cost), cost, place)
+        for (_, way), points in table.groupby(["machine", "way"], sort=False):
+            _draw_way(axes, str(way), points.sort_values(cost), cost, places[way])
         if len(table):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
             if cost == "minutes":
                 axes.set_xticks(sorted(table["minutes"].unique()))
             axes.xaxis.set_major_formatter("{x:g}" if cost == "minutes" else EngFormatter(sep=""))
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+            handles, labels = axes.get_legend_handles_labels()
+            once = dict(zip(labels, handles, strict=True))
+            axes.legend(once.values(), once, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
         axes.set_xlabel(AXES_NAMES[cost])
         axes.set_ylabel("bits per byte on test documents")
         axes.set_title(plain(title, 90))
@@ -96,7 +99,8 @@ def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int)
         yerr=[bits - points["low"], points["high"] - bits],
         color=OKABE_ITO[place % len(OKABE_ITO)],
         linestyle=GROUP_LINES[kind],
-        marker="osD^vPX*"[place % 8],
+        # the next round of colours has the marks one further, so that no two ways look alike
+        marker=MARKS[(place + place // len(OKABE_ITO)) % len(MARKS)],
         capsize=2,
         label=f"{plain(way, 44)} ({GROUP_NAMES[kind]})",
     )

@@ -137,6 +137,7 @@ def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     assert "(*fresh full*) needs 1.400 bits per byte, the best adapted one (*new full*) 1.300" in said
     assert "(*fresh full*) needs 1.100 bits per byte, the best adapted one (*new full*) 1.200" in said
     assert "say nothing of another seed" in said
+    assert "chosen on the same test documents" in said
     assert "machine alike" not in said
     unlike = replace(reports[1], record=reports[1].record.model_copy(update={"times_comparable": False}))
     assert "Not all runs had the machine alike" in vocabulary_report.findings([reports[0], unlike])

@@ -196,11 +196,12 @@ def _norm_bytes(step: Step) -> float:
 def _input_bytes(step: Step) -> float:
     """Inputs of the linear layers: under autocast each layer keeps a cast copy of its own, else they share one.
 
-    Adapters of 4-bit layers take what is in bfloat16 as it is; those of others cast it to float32 first.
+    On a GPU adapters of 4-bit layers take what is in bfloat16 as it is. Those of others, and on a processor all, cast
+    it to float32 first: peft's 4-bit layer asks whether autocast is on, which torch answers for GPUs.
     """
     shape, rank = step.shape, step.method.rank or 0
     low_rank = step.compute_bytes * rank * len(shape.linears)
-    as_it_is = step.method.quantised and step.stream_bytes == step.compute_bytes and not step.widened
+    as_it_is = step.gpu and step.method.quantised and step.stream_bytes == step.compute_bytes and not step.widened
     if step.precision.autocast and not as_it_is:
         # the fused kernel's output is the next layer's input, but phi's comes in another order of dimensions
         shared = 0 if rank or _plain_attention(step) or shape.family == "phi" else shape.attention_width

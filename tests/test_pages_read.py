@@ -62,6 +62,15 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+def lasting_violations(page: Page) -> list[str]:
+    """As :func:`violations`; a page that a busy machine has not laid out yet is looked at again."""
+    found = violations(page)
+    if found:
+        page.wait_for_timeout(3000)
+        found = violations(page)
+    return found
+
+
 def local(url: str, root: Path) -> Path:
     return root / unquote(urlsplit(url).path).lstrip("/")
 
@@ -87,7 +96,7 @@ def test_page_has_no_barrier_asks_no_other_host_complains_of_nothing_and_is_smal
             seen.page.set_viewport_size({"width": width, "height": 900})
             # the theme gives what scrolls a tab stop 300 ms after the width has changed
             seen.page.wait_for_timeout(400)
-            barriers += [f"{scheme}, {width}: {each}" for each in violations(seen.page)]
+            barriers += [f"{scheme}, {width}: {each}" for each in lasting_violations(seen.page)]
     assert not barriers, "\n".join(barriers)
     seen.assert_quiet()
     root = built.index.parent

@@ -238,6 +238,7 @@ def test_the_ranking_has_a_panel_a_budget_with_the_best_on_top_and_no_run_that_d
     assert shown["another vocabulary"] == [[1.3, 0.0]]
     assert shown["its own vocabulary"] == [[2.0, 2.0]]
     figure.draw_without_rendering()
+    assert first.get_window_extent().height > 1.1 * second.get_window_extent().height, "three rows, and two"
     place = legend.get_window_extent()
     assert not any(place.overlaps(axes.get_window_extent()) for axes in figure.axes), "the worst way is not under it"
 

@@ -34,6 +34,7 @@ def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
     parts = [(names[machine, minutes], rows.reset_index()) for machine, minutes, rows in by_budget(table)]
     heights = [1.3 + ROW_HEIGHT * len(rows) for _, rows in parts] or [1.3]
     figure, axes = new_figure(rows=len(heights), width=8.0, height=sum(heights))
+    axes[0].get_gridspec().set_height_ratios(heights)
     with styled():
         for each, (name, rows) in zip(axes, parts, strict=False):
             _draw_ranking(each, rows)
@@ -58,7 +59,7 @@ def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
             capsize=2,
             label=GROUP_NAMES[name],
         )
-    axes.set_yticks(range(len(rows)), [plain(str(way), 36) for way in rows["way"]])
+    axes.set_yticks(range(len(rows)), [plain(str(way), 48) for way in rows["way"]])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="bits per byte on test documents")
     axes.grid(False, axis="y")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -47,12 +47,15 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(
-    columns: int = 1, *, rows: int = 1, width: float = 7.0, height: float = 3.6
+    columns: int = 1, *, rows: int = 1, width: float = 7.0, height: float = 3.6, ratios: Sequence[float] | None = None
 ) -> tuple[DataFigure, list[Axes]]:
-    """A figure with ``columns`` axes side by side, row by row; sizes in inches. It is not registered with pyplot."""
+    """A figure with ``columns`` axes side by side, row by row; sizes in inches. It is not registered with pyplot.
+
+    ``ratios`` are those of the heights of the rows; None makes them alike.
+    """
     with styled():
         figure = DataFigure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=ratios).ravel()
     return figure, list(axes)
 
 

@@ -33,8 +33,7 @@ def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
     names = budget_names(table)
     parts = [(names[machine, minutes], rows.reset_index()) for machine, minutes, rows in by_budget(table)]
     heights = [1.3 + ROW_HEIGHT * len(rows) for _, rows in parts] or [1.3]
-    figure, axes = new_figure(rows=len(heights), width=8.0, height=sum(heights))
-    axes[0].get_gridspec().set_height_ratios(heights)
+    figure, axes = new_figure(rows=len(heights), width=8.0, height=sum(heights), ratios=heights)
     with styled():
         for each, (name, rows) in zip(axes, parts, strict=False):
             _draw_ranking(each, rows)

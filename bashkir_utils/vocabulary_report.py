@@ -186,13 +186,7 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
 
 def reductions(table: pd.DataFrame) -> list[Reduction]:
     """For each budget that has both: how much lower the best way with another vocabulary is; diverged runs are out."""
-    found = []
-    for machine, minutes, part in by_budget(table):
-        own, changed = (best_of_group(part, name) for name in ("own", "changed"))
-        if own and changed:
-            share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
-            found.append(Reduction(machine, minutes, own["way"], changed["way"], share))
-    return found
+    return [found for budget in by_budget(table) for found in _reduction(*budget)]
 
 
 def vocabulary_alone(table: pd.DataFrame) -> list[Reduction]:
@@ -200,18 +194,24 @@ def vocabulary_alone(table: pd.DataFrame) -> list[Reduction]:
 
     Its text, minutes and machine are the same, and so are seed, method, learning rate and layers.
     """
-    found = []
+    found: list[Reduction] = []
     for machine, minutes, part in by_budget(table):
         known = part[part["learning_rate"].notna()]
         alike = [
             tuple(row) for row in known[list(SAME)].astype(object).where(known[list(SAME)].notna(), None).to_numpy()
         ]
         for _, rows in known.groupby(pd.Series(alike, index=known.index, dtype=object), sort=False):
-            own, changed = (best_of_group(rows, name) for name in ("own", "changed"))
-            if own and changed:
-                share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
-                found.append(Reduction(machine, minutes, own["way"], changed["way"], share))
+            found += _reduction(machine, minutes, rows)
     return found
+
+
+def _reduction(machine: str, minutes: float, rows: pd.DataFrame) -> list[Reduction]:
+    """The best of both groups of these rows; empty where one has none."""
+    own, changed = (best_of_group(rows, name) for name in ("own", "changed"))
+    if not own or not changed:
+        return []
+    share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
+    return [Reduction(machine, minutes, own["way"], changed["way"], share)]
 
 
 def by_budget(table: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:

@@ -170,6 +170,17 @@ def test_known_answers_of_the_parts():
     )
 
 
+def test_what_4_bit_layers_add_makes_the_residual_stream_float32_on_a_gpu():
+    phi = SHAPES["hub:microsoft/phi-2"]
+
+    def kept(method: MethodSpec, *, gpu: bool) -> float:
+        asked = step(phi, method, precision=HALVED, layout=Layout(8, 1, True), gpu=gpu)
+        return planning.activation_bytes(asked) / asked.tokens
+
+    assert kept(QLORA, gpu=True) == 32 * 4 * 2560 + 4 * 2560
+    assert kept(LORA, gpu=True) == kept(QLORA, gpu=False) == 32 * 2 * 2560 + 4 * 2560
+
+
 def test_the_loss_is_often_the_largest_part():
     gemma = planning.training_memory(step(SHAPES["hub:google/gemma-3-270m"], LORA, gpu=True, precision=HALVED))
     assert gemma.logits == 2 * 2 * 262_144 * 8 * 128 + 3 * 4 * 15 * 262_144

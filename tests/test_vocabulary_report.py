@@ -14,7 +14,6 @@ from bashkir_utils.exceptions import ProfileError, RunError
 from bashkir_utils.markup import escape_markdown
 from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
-from bashkir_utils.plots.style import OKABE_ITO
 from bashkir_utils.report import VocabularyFacts
 from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec, load_study
 from bashkir_utils.tokenization.trained import train_tokenizer
@@ -108,11 +107,7 @@ def test_as_many_minutes_of_other_threads_are_another_budget(reports):
 
 
 def test_no_two_ways_look_alike():
-    looks = {
-        (OKABE_ITO[place % len(OKABE_ITO)], plots.MARKS[(place + place // len(OKABE_ITO)) % len(plots.MARKS)])
-        for place in range(20)
-    }
-    assert len(looks) == 20
+    assert len({plots.look(place) for place in range(40)}) == 40
 
 
 def test_the_best_way_is_that_of_the_lowest_mean_over_seeds():

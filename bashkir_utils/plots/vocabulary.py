@@ -90,17 +90,22 @@ def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:
     return figure
 
 
+def look(place: int) -> tuple[str, str]:
+    """Colour and mark of the way with this number: each next round of colours has the marks one further."""
+    return OKABE_ITO[place % len(OKABE_ITO)], MARKS[(place + place // len(OKABE_ITO)) % len(MARKS)]
+
+
 def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int) -> None:
     kind = str(points["group"].iloc[0])
     bits = points["bits_per_byte"]
+    colour, marker = look(place)
     axes.errorbar(
         points[cost],
         bits,
         yerr=[bits - points["low"], points["high"] - bits],
-        color=OKABE_ITO[place % len(OKABE_ITO)],
+        color=colour,
         linestyle=GROUP_LINES[kind],
-        # the next round of colours has the marks one further, so that no two ways look alike
-        marker=MARKS[(place + place // len(OKABE_ITO)) % len(MARKS)],
+        marker=marker,
         capsize=2,
         label=f"{plain(way, 44)} ({GROUP_NAMES[kind]})",
     )

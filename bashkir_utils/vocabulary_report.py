@@ -38,8 +38,8 @@ MIN_SPEEDUP = 4.0
 
 BUDGET = ["machine", "minutes"]
 """The columns that name a budget: as many minutes of another machine, or of more threads, are another one."""
-SAME = ("seed", "kind", "rank", "learning_rate", "layers")
-"""What two runs of one budget share that differ in their vocabulary alone."""
+SAME = ("method", "seed", "kind", "rank", "learning_rate", "layers")
+"""What two runs of one budget share that differ in their vocabulary alone; a method says which embeddings it trains."""
 LIVE_TOKENS_PER_SECOND = 500
 """What a processor of today trains of a model of 135M parameters: it turns a profile's tokens into minutes."""
 ROOM = 50
@@ -168,7 +168,6 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
         "run_id": row.run_id,
         "group": group(row),
         "model": row.model,
-        "method": row.method,
         **{name: getattr(row, name) for name in SAME},
         "entries": math.nan if facts is None else facts.entries,
         "bits_per_byte": row.bits_per_byte.value,

@@ -166,7 +166,8 @@ def test_what_the_vocabulary_alone_does_is_between_runs_that_differ_in_nothing_e
     assert (found.own, found.changed, found.share) == ("own full", "new full", pytest.approx(1 - 1.3 / 2.0))
     assert "The vocabulary alone" in (said := vocabulary_report.findings([changed()]))
     assert "after 4 minutes: *new full* needs 35.0% fewer bits per byte than *own full*" in said
-    for changes in ({"layers": (0, 1)}, {"learning_rate": 2e-3}, {"learning_rate": None}, {"kind": "lora"}):
+    rates, others = ({"learning_rate": 2e-3}, {"learning_rate": None}), ({"layers": (0, 1)}, {"kind": "lora"})
+    for changes in (*rates, *others, {"method": "lora_r8_all"}):
         assert "The vocabulary alone" not in vocabulary_report.findings([changed(**changes)])
     shown = vocabulary_report.budget_html([changed(layers=(0, 1))])
     assert "layers kept" in shown

@@ -467,6 +467,27 @@ def writing_speed(
 
 
 @app.command()
+def normalisations(profile: ProfileOption = "vocabulary", corpus: CorpusOption = None) -> None:
+    """Score the trimmed models of a recorded study with and without the entries that were dropped, into book/recorded/.
+
+    Example: bashkir normalisations --profile vocabulary --corpus texts.zip
+    """
+    from . import normalisations as both
+    from .runs import load_run
+    from .writing_speed import recorded_study
+
+    study, text, workspace = _prepare(profile, corpus)
+    folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
+    rows = recorded_study(folder).rows
+    trimmed = [row for row in rows if row.kind != "zero_shot" and row.vocabulary and row.vocabulary.way == "trim"]
+    chosen = [run for run in (load_run(row.run_id, workspace) for row in trimmed) if both.restorable(run.spec)]
+    found = both.measure(chosen, text, study.evaluation, workspace)
+    path = both.write_normalisations(found, folder)
+    print(both.normalisation_table(found.by_run()).to_string())
+    print(f"recorded in {path}")
+
+
+@app.command()
 def causes(
     profile: ProfileOption = "demo",
     corpus: CorpusOption = None,

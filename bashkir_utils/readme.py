@@ -12,26 +12,26 @@ its fingerprint::
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
-from .forgetting_report import CHANGES, LANGUAGES, forgetting_table, rounding_sentences
+from .forgetting_report import rounding_sentences
 from .markup import escape_markdown
-from .plots.forgetting import forgetting_against_gain
 from .plots.rereading import converted
-from .plots.vocabulary import ranking
+from .plots.vocabulary import leaders
 from .plots.ways import as_svg, ways
 from .report import StudyReport, load_recorded, provenance_line, recorded_heading
 from .rereading import Lengths
-from .vocabulary_report import GROUP_NAMES, budget_names, budget_table, with_budget
+from .vocabulary_report import GROUP_NAMES, best_of_group, budget_names, budget_table, by_budget, with_budget
 from .workspace import disk_errors
 
 PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
@@ -163,7 +163,7 @@ def results_markdown(report: StudyReport) -> str:
         f"{report.confidence:.0%} bootstrap interval of one run; *over seeds*: lowest and highest run. "
         f"{_budget(report.record.settings['training'])}"
     )
-    return "\n\n".join([table, legend, f"{recorded_heading(report)} {provenance_line(report)}"])
+    return "\n\n".join([table, legend, _folded([report])])
 
 
 def _row(arm: Arm) -> tuple[str, ...]:
@@ -202,36 +202,20 @@ def picture_of_ways(report: StudyReport) -> Picture:
     return Picture(ways(report), f"Bits per byte on the test documents, fewer is better: {'; '.join(shown)}.")
 
 
-def picture_of_forgetting(report: StudyReport) -> Picture:
-    """What every way loses in other languages against what it gains."""
-    table = forgetting_table(report)
-    shown = [
-        f"{row['label']} in {LANGUAGES[row['language']]} {row['difference']:+.3f} "
-        f"({row['low']:+.3f} to {row['high']:+.3f}){_more_of(row)}"
-        for row in table.to_dict("records")
-    ]
-    figure = forgetting_against_gain(report, f"Recorded study {report.record.study}: gained and forgotten")
-    return Picture(figure, f"Change of bits per byte in other languages, more is forgotten: {'; '.join(shown)}.")
-
-
-def _more_of(row: Mapping[Hashable, Any]) -> str:
-    if row["change"] == "all":
-        return ""
-    whole = f", {row['whole']:+.3f} with the rounding" if row["change"] == "training" else ""
-    return f", {CHANGES[row['change']]}{whole}"
-
-
 def picture_of_vocabularies(studies: Sequence[StudyReport]) -> Picture:
-    """Bits per byte after equal time, with the model's own vocabulary, with another, and from nothing."""
+    """Bits per byte after equal time of the best with the model's own vocabulary, with another, and from nothing."""
     table = budget_table(studies)
     names = budget_names(table)
     shown = [
-        f"after {names[row['machine'], row['minutes']]} {row['way']} {row['bits_per_byte']:.3f} "
-        f"({GROUP_NAMES[row['group']]})"
-        for row in table[~table["diverged"].astype(bool)].to_dict("records")
+        f"after {names[machine, minutes]}: {'; '.join(_leaders(rows))}" for machine, minutes, rows in by_budget(table)
     ]
-    figure = ranking(studies, "Bits per byte after equal training time")
-    return Picture(figure, f"Bits per byte on the test documents, fewer is better: {'; '.join(shown)}.")
+    figure = leaders(studies, "Bits per byte after equal training time: the best of each kind")
+    return Picture(figure, f"Bits per byte on the test documents, fewer is better, {'. '.join(shown)}.")
+
+
+def _leaders(rows: pd.DataFrame) -> list[str]:
+    best = {group: best_of_group(rows, group) for group in GROUP_NAMES}
+    return [f"{GROUP_NAMES[group]} {row['bits_per_byte']:.3f} ({row['way']})" for group, row in best.items() if row]
 
 
 def picture_of_paper(lengths: Lengths) -> Picture:
@@ -248,7 +232,6 @@ def picture_of_paper(lengths: Lengths) -> Picture:
 _DRAWN: Mapping[str, Callable[[Records, str], Picture]] = MappingProxyType(
     {
         "picture": lambda records, name: picture_of_ways(newest(records.studies, name)),
-        "forgetting": lambda records, name: picture_of_forgetting(newest(records.studies, name)),
         "paper": lambda records, name: picture_of_paper(_measured_on(records.lengths, name)),
         "vocabulary": lambda records, name: picture_of_vocabularies(_budgets_on(records.studies, name)),
     }
@@ -270,8 +253,14 @@ def _rounding(report: StudyReport) -> str:
 
 
 def _budgets(studies: Sequence[StudyReport]) -> str:
-    sources = "\n\n".join(f"{recorded_heading(each)} {provenance_line(each)}" for each in studies)
-    return f"{vocabulary_report.findings(studies)}\n\n{sources}"
+    return f"{vocabulary_report.headlines(studies)}\n\n{_folded(studies)}"
+
+
+def _folded(studies: Sequence[StudyReport]) -> str:
+    """Where numbers come from, behind a line that opens: blank lines make its content Markdown, here and on GitHub."""
+    sources = [f"{recorded_heading(each)} {provenance_line(each)}" for each in studies]
+    summary = "<summary>Where these numbers come from: text, weights, commit, machine, date</summary>"
+    return "\n\n".join([f"<details>\n{summary}", *sources, "</details>"])
 
 
 def _reading(lengths: Lengths) -> str:

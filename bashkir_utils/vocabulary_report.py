@@ -7,33 +7,30 @@ documents, so bits per byte compare across tokenizers, and tokens do not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import pandas as pd
-from peft import PeftModel
-from transformers import PreTrainedModel
 
 from .comparisons import differences_from
-from .corpus import Corpus
-from .evaluation import choose_documents, score_documents, summarise
-from .exceptions import ProfileError, RunError
+from .exceptions import ProfileError
 from .markup import escape_markdown, html_table
-from .models import load_model
 from .report import Result, StudyReport, diverged
-from .runs import Run
-from .study import EvaluationSpec, Study, VocabularySpec
+from .study import Study, VocabularySpec
 from .training import step_count
-from .vocabulary import read_record, restore_dropped
-from .workspace import Workspace
 
 Group = Literal["own", "changed", "nothing"]
-GROUP_NAMES = {"own": "its own vocabulary", "changed": "another vocabulary", "nothing": "trained from nothing"}
+GROUP_NAMES: dict[Group, str] = {
+    "own": "its own vocabulary",
+    "changed": "another vocabulary",
+    "nothing": "trained from nothing",
+}
 MIN_REDUCTION = {4.0: 0.30, 60.0: 0.15}
 """By minutes of training, what chapter 10 set out to reach on real text: fewer bits per byte than the best own way."""
 MIN_SPEEDUP = 4.0
 """The same for characters a second in generation."""
+NOTHING_RECORDED = "No study with a budget in minutes is recorded, so nothing is claimed."
 
 
 BUDGET = ["machine", "minutes"]
@@ -243,12 +240,19 @@ def best(part: pd.DataFrame) -> dict[str, Any]:
     It is the first row of that way in a :func:`budget_table`, with the mean in ``bits_per_byte`` and the name without a
     seed in ``way``.
     """
+    rows = best_runs(part)
+    if rows.empty:
+        return {}
+    row = {str(name): value for name, value in rows.iloc[0].items()}
+    return row | {"bits_per_byte": float(rows["bits_per_byte"].mean()), "way": row["arm"]}
+
+
+def best_runs(part: pd.DataFrame) -> pd.DataFrame:
+    """The rows, one a seed, of the way that :func:`best` gives; none where all diverged."""
     kept = part[~part["diverged"].astype(bool)]
     if kept.empty:
-        return {}
-    means = kept.groupby("arm", sort=False)["bits_per_byte"].mean()
-    row = kept[kept["arm"] == means.idxmin()].iloc[0]
-    return {str(name): value for name, value in row.items()} | {"bits_per_byte": float(means.min()), "way": row["arm"]}
+        return kept
+    return kept[kept["arm"] == kept.groupby("arm", sort=False)["bits_per_byte"].mean().idxmin()]
 
 
 def budget_html(reports: Sequence[StudyReport]) -> str:
@@ -282,8 +286,28 @@ def findings(reports: Sequence[StudyReport]) -> str:
     """What the budgets show, as Markdown: what was gained, by what, whether English helped, and what is not shown."""
     table = budget_table(reports)
     if table.empty:
-        return "No study with a budget in minutes is recorded, so nothing is claimed."
-    lines = [*_reduction_lines(table), *_alone_lines(table), *_nothing_lines(reports, table)]
+        return NOTHING_RECORDED
+    gained, nothing = _reduction_lines(table), _nothing_lines(reports, table)
+    return _items([*gained.values(), *_alone_lines(table), *nothing.values(), *_cautions(reports, table)])
+
+
+def headlines(reports: Sequence[StudyReport]) -> str:
+    """The :func:`findings` with one item a budget, for a page that leaves the rest to the chapter."""
+    table = budget_table(reports)
+    if table.empty:
+        return NOTHING_RECORDED
+    gained, nothing = _reduction_lines(table), _nothing_lines(reports, table)
+    lines = [" ".join(each[key] for each in (gained, nothing) if key in each) for key in gained | nothing]
+    return _items([*lines, *_alone_range(table), *_cautions(reports, table)])
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
+    """What the numbers do not say."""
+    lines = []
     if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
         lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
     lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways a little.")
@@ -291,15 +315,16 @@ def findings(reports: Sequence[StudyReport]) -> str:
         lines.append(
             "Not all runs had the machine alike: equal minutes were not equal time on it, so the order says little."
         )
-    return "\n".join(f"- {line}" for line in lines)
+    return lines
 
 
-def _reduction_lines(table: pd.DataFrame) -> list[str]:
-    lines, names = [], budget_names(table)
+def _reduction_lines(table: pd.DataFrame) -> dict[tuple[str, float], str]:
+    """One sentence for each budget that has both vocabularies."""
+    lines, names = {}, budget_names(table)
     for each in reductions(table):
         bar = MIN_REDUCTION.get(each.minutes)
         verdict = "" if bar is None else f" (this book set out for {bar:.0%}: {_reached(each.share >= bar)})"
-        lines.append(
+        lines[each.machine, each.minutes] = (
             f"After {escape_markdown(names[each.machine, each.minutes])} *{escape_markdown(each.changed)}* needs "
             f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*, the best with the model's own "
             f"vocabulary{verdict}."
@@ -318,6 +343,18 @@ def _alone_lines(table: pd.DataFrame) -> list[str]:
     ]
 
 
+def _alone_range(table: pd.DataFrame) -> list[str]:
+    """The same in one sentence: from the least to the most."""
+    shares = [each.share for each in vocabulary_alone(table)]
+    if not shares:
+        return []
+    found = _change(shares[0]) if len(shares) == 1 else f"from {_change(min(shares))} to {_change(max(shares))}"
+    return [
+        f"The vocabulary alone, with the same layers, method and learning rate: {found} bits per byte in "
+        f"{len(shares)} comparison{'s' * (len(shares) != 1)}."
+    ]
+
+
 def _reached(yes: bool) -> str:
     return "reached" if yes else "not reached"
 
@@ -326,13 +363,13 @@ def _change(share: float) -> str:
     return f"{abs(share):.1%} {'fewer' if share >= 0 else 'more'}"
 
 
-def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
+def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dict[tuple[str, float], str]:
     """Whether a pretrained model beats one that began with nothing, budget by budget."""
-    lines, names = [], budget_names(table)
+    lines, names = {}, budget_names(table)
     for machine, minutes, part in by_budget(table):
         first, second = best(part[part["group"] == "nothing"]), best(part[part["group"] != "nothing"])
         if first and second:
-            lines.append(
+            lines[machine, minutes] = (
                 f"After {escape_markdown(names[machine, minutes])} the best model trained from nothing "
                 f"(*{escape_markdown(first['way'])}*) needs {first['bits_per_byte']:.3f} bits per byte, the best "
                 f"adapted one (*{escape_markdown(second['way'])}*) {second['bits_per_byte']:.3f}"
@@ -353,35 +390,3 @@ def _difference(reports: Sequence[StudyReport], first: str, second: str) -> str:
         f"{report.confidence:.0%} interval {row['low']:+.3f} to {row['high']:+.3f}, corrected for all pairs of the "
         "study)"
     )
-
-
-# --------------------------------------------------------------------------------------------------- two normalisations
-
-
-def both_normalisations(run: Run, corpus: Corpus, spec: EvaluationSpec, workspace: Workspace) -> dict[str, float]:
-    """Bits per byte of a run with a trimmed vocabulary: over the kept entries, and over all old ones.
-
-    The second softmax has the dropped rows back, as the base has them, so it spends probability on entries that the
-    tokenizer never writes: that is what the base itself is scored with.
-
-    Raises:
-        RunError: the run's vocabulary is not a trimmed one, or its method keeps the embeddings in an adapter.
-    """
-    vocabulary = run.spec.model.vocabulary
-    if vocabulary is None or vocabulary.way != "trim" or run.spec.method.embeddings != "frozen":
-        raise RunError(f"run {run.run_id}: both normalisations need a trimmed vocabulary with plain embeddings")
-    model, tokenizer = run.load(workspace)
-    texts = choose_documents(corpus.split("test"), spec)["text"].tolist()
-    kept = summarise(score_documents(model, tokenizer, texts, spec).documents, spec)
-    plain = model.get_base_model() if isinstance(model, PeftModel) else model
-    base, record = load_model(run.spec.model.base, workspace), read_record(run.spec.model, workspace)
-    restore_dropped(cast(PreTrainedModel, plain), base, record)
-    full = summarise(score_documents(model, tokenizer, texts, spec).documents, spec)
-    return {"kept entries": kept["bits_per_byte"].value, "all old entries": full["bits_per_byte"].value}
-
-
-def normalisation_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """:func:`both_normalisations` of several runs by their names, with the share that the dropped entries cost."""
-    table = pd.DataFrame.from_dict({name: dict(row) for name, row in found.items()}, orient="index").rename_axis("run")
-    share = 1 - table["kept entries"] / table["all old entries"]
-    return table.map("{:.3f}".format).assign(**{"due to the dropped entries": share.map("{:.1%}".format)})

@@ -37,6 +37,7 @@ VERBS = (
     "reread",
     "throughput",
     "writing-speed",
+    "normalisations",
     "causes",
     "plan",
 )
@@ -311,6 +312,28 @@ def test_the_speed_of_writing_is_recorded_beside_the_study(bashkir, tmp_path, mo
     assert "\\" not in out, "Markdown is for pages"
     (file,) = (tmp_path / "recorded").glob(f"*/{FILE}")
     assert WritingSpeeds.model_validate_json(file.read_text()).new_tokens == 2
+
+
+def test_both_normalisations_are_recorded_beside_the_study(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils.normalisations import FILE, Normalisations
+
+    trimmed = {"name": "small", "source": "random:llama", "vocabulary": {"way": "trim"}}
+    path = profile(tmp_path, models=[trimmed])
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    code, _, err = bashkir("normalisations", "-p", path)
+    assert (code, err.count("\n"), "record its results first" in err) == (2, 1, True)
+    bashkir("run", "-p", path)
+    bashkir("record", "-p", path)
+    code, out, _ = bashkir("normalisations", "-p", path)
+    assert code == 0
+    (file,) = (tmp_path / "recorded").glob(f"*/{FILE}")
+    found = Normalisations.model_validate_json(file.read_text())
+    assert found.runs[0] in out
+    (study,) = load_recorded(tmp_path / "recorded")
+    scored = {row.run_id: row.bits_per_byte.value for row in study.rows}
+    assert {run: pytest.approx(scored[run]) for run in found.runs} == dict(
+        zip(found.runs, found.kept_entries, strict=True)
+    )
 
 
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):

@@ -77,9 +77,9 @@ def test_its_pictures_agree_with_the_records(records, page):
         assert title == picture.text, "run `bashkir readme`"
 
 
-def test_the_first_page_shows_what_is_found_in_four_figures_and_a_table():
+def test_the_first_page_shows_what_is_found_in_three_figures_and_a_table():
     text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
-    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 4
+    assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 3
     assert text.count("<!-- results of ") == 1
 
 
@@ -246,9 +246,11 @@ def test_studies_of_equal_time_are_shown_by_the_text_that_they_were_measured_on(
     text = filled(f"<!-- budgets of {fingerprint} -->\n<!-- end -->\n", records).replace("\\", "")
     assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in text
     assert "After 60 minutes" in text
+    folded = text[text.index("<details>\n<summary>") : text.index("</details>")]
+    assert folded.count("\n\n**Recorded study") == 2, "a blank line before each: it is Markdown"
     asked = f"<!-- vocabulary of {fingerprint} -->\n<!-- end -->\n"
     (picture,) = pictures(asked, records).values()
-    assert "after 4 minutes new full 1.300 (another vocabulary); after 4 minutes fresh full 1.400" in picture.text
+    assert "after 4 minutes: its own vocabulary 2.000 (own full); another vocabulary 1.300 (new full)" in picture.text
     assert f"](book/static/vocabulary-{fingerprint}.svg)" in filled(asked, records)
     with pytest.raises(RunError, match="no study with a budget in minutes is recorded on the text 00"):
         filled("<!-- budgets of 00 -->\n<!-- end -->\n", records)
@@ -262,7 +264,9 @@ def test_a_picture_of_many_budgets_is_described_to_the_end(tmp_path):
     text = filled(
         f"<!-- vocabulary of {studies[0].record.corpus.fingerprint} -->\n<!-- end -->\n", Records(tuple(studies))
     )
-    assert "after 8 minutes own full 2.000 (its own vocabulary)." in text.replace("\\", "")
+    assert "after 8 minutes: its own vocabulary 2.000 (own full); another vocabulary 1.300 (new full)" in text.replace(
+        "\\", ""
+    )
 
 
 @pytest.fixture

@@ -1,24 +1,19 @@
-"""Budgets beside each other: the table, who is best in each group, the two normalisations."""
+"""Budgets beside each other: the table, who is best in each group."""
 
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from made_results import made_report
-from transformers import AutoModelForCausalLM
 
-from bashkir_utils import runs, vocabulary_report
+from bashkir_utils import vocabulary_report
 from bashkir_utils.comparisons import differences_from
 from bashkir_utils.evaluation import Interval
-from bashkir_utils.exceptions import ProfileError, RunError
+from bashkir_utils.exceptions import ProfileError
 from bashkir_utils.markup import escape_markdown
-from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
 from bashkir_utils.report import VocabularyFacts
-from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec, load_study
-from bashkir_utils.tokenization.trained import train_tokenizer
-
-from conftest import ARCHITECTURES
+from bashkir_utils.study import load_study
 
 FACTS = VocabularyFacts(
     way="replace", entries=8192, new_entries=8192, algorithm="bpe", morphemes=False, embeddings="mean", seconds=12.0
@@ -239,60 +234,31 @@ def test_the_ranking_has_a_panel_a_budget_with_the_best_on_top_and_no_run_that_d
     assert not any(place.overlaps(axes.get_window_extent()) for axes in figure.axes), "the worst way is not under it"
 
 
-# --------------------------------------------------------------------------------------------------------- with models
-
-SCORED = EvaluationSpec(max_bytes=2000, window=32, overlap=8)
-
-
-def cell(way, corpus, *, method=None, training=None, architecture="llama"):
-    model = ModelSpec(name=f"t-{way.way}", source=f"random:{architecture}", vocabulary=way).on(corpus.fingerprint)
-    zero = MethodSpec(name="zero_shot", kind="zero_shot")
-    return RunSpec(model=model, method=method or zero, seed=0, training=training, corpus=corpus.fingerprint)
-
-
-@pytest.fixture(scope="module")
-def english(tmp_path_factory):
-    """A folder for each architecture whose tokenizer has entries that Bashkir text does not use."""
-    words = "the cat sat on the mat with other cats and then they thought of that again " * 30
-    tokenizer = train_tokenizer([words], entries=290)
-    folders = {}
-    for architecture in ARCHITECTURES:
-        folders[architecture] = tmp_path_factory.mktemp(architecture)
-        model = AutoModelForCausalLM.from_config(random_config(architecture))
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-        model.save_pretrained(folders[architecture])
-        tokenizer.save_pretrained(folders[architecture])
-    return folders
+def test_the_leaders_of_each_budget_stand_on_one_line(reports, tmp_path):
+    middle = budget(tmp_path / "16", 16.0, {"own": 1.8, "new": 1.2, "fresh": 1.3})
+    figure = plots.leaders([*reports, middle], "by budget")
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["4 minutes", "16 minutes", "60 minutes"]
+    found = {}
+    for container in axes.containers:
+        found.setdefault(container.get_label(), []).extend(container[0].get_xdata().tolist())
+    assert found == {
+        "its own vocabulary": [2.0, 1.8, 1.5],
+        "another vocabulary": [1.3, 1.2, 1.2],
+        "trained from nothing": [1.4, 1.3, 1.1],
+    }
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 3, "each once"
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_without_training_both_normalisations_are_those_of_the_base(
-    architecture, english, text_corpus, shared_workspace
-):
-    way = VocabularySpec(way="trim")
-    spec = cell(way, text_corpus)
-    model = spec.model.model_copy(update={"name": architecture, "source": f"path:{english[architecture]}"})
-    run = runs.obtain(spec.model_copy(update={"model": model}), text_corpus, shared_workspace)
-    assert run.record["vocabulary"]["entries"] < 280
-    both = vocabulary_report.both_normalisations(run, text_corpus, SCORED, shared_workspace)
-    base = replace_model(run, text_corpus, shared_workspace)
-    assert both["kept entries"] < both["all old entries"]
-    if architecture != "qwen2":  # its own class would put other rules of cutting in the place of the folder's
-        assert both["all old entries"] == pytest.approx(base, rel=1e-5)
-
-
-def replace_model(run, corpus, workspace):
-    """Bits per byte of the run's base as it came."""
-    spec = run.spec.model_copy(update={"model": run.spec.model.base})
-    base = runs.obtain(spec, corpus, workspace)
-    return runs.evaluate(base, corpus, SCORED, workspace).summary["bits_per_byte"].value
-
-
-def test_only_a_trimmed_vocabulary_has_two_normalisations(text_corpus, shared_workspace):
-    way = VocabularySpec(way="replace", entries=300)
-    run = runs.obtain(cell(way, text_corpus), text_corpus, shared_workspace)
-    with pytest.raises(RunError, match="need a trimmed vocabulary"):
-        vocabulary_report.both_normalisations(run, text_corpus, SCORED, shared_workspace)
+def test_headlines_have_one_item_a_budget_and_the_range_of_the_vocabulary_alone(reports):
+    short, long, alone = vocabulary_report.headlines(reports).splitlines()[:3]
+    assert short.startswith("- After 4 minutes *new full* needs 35.0% fewer")
+    assert "trained from nothing (*fresh full*) needs 1.400" in short
+    assert long.startswith("- After 60 minutes *new full* needs 20.0% fewer")
+    assert alone.endswith("learning rate: from 20.0% fewer to 35.0% fewer bits per byte in 2 comparisons.")
+    assert "rate: 20.0% fewer bits per byte in 1 comparison." in vocabulary_report.headlines(reports[:1])
+    assert vocabulary_report.headlines([]) == vocabulary_report.findings([])
 
 
 def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
@@ -307,8 +273,3 @@ def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
     without = smoke.model_copy(update={"methods": smoke.methods[1:]})
     with pytest.raises(ProfileError, match="no method of kind full"):
         vocabulary_report.live_study(without, 500)
-
-
-def test_tables_for_readers():
-    table = vocabulary_report.normalisation_table({"full": {"kept entries": 1.5, "all old entries": 2.0}})
-    assert table.loc["full"].tolist() == ["1.500", "2.000", "25.0%"]

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from ..report import StudyReport
-from ..vocabulary_report import GROUP_NAMES, budget_names, budget_table, by_budget
+from ..vocabulary_report import GROUP_NAMES, best_runs, budget_names, budget_table, by_budget
 from .style import OKABE_ITO, new_figure, plain, styled
 
 GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
@@ -20,7 +20,7 @@ AXES_NAMES = MappingProxyType({"minutes": "training time, minutes", "flops": "fl
 GROUP_LOOKS = MappingProxyType(
     {"own": (OKABE_ITO[0], "o"), "changed": (OKABE_ITO[1], "s"), "nothing": (OKABE_ITO[2], "^")}
 )
-ROW_HEIGHT, MARKS = 0.34, "osD^vPX*"
+ROW_HEIGHT, LEADERS_HEIGHT, MARKS = 0.34, 0.7, "osD^vPX*"
 
 
 def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
@@ -61,6 +61,44 @@ def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_yticks(range(len(rows)), [plain(str(way), 48) for way in rows["way"]])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="bits per byte on test documents")
     axes.grid(False, axis="y")
+
+
+def leaders(reports: Sequence[StudyReport], title: str) -> Figure:
+    """Bits per byte of the best way of each group, one line a budget; one mark a seed, intervals over documents."""
+    table = budget_table(reports)
+    names, parts = budget_names(table), by_budget(table)
+    figure, (axes,) = new_figure(width=8.0, height=1.6 + LEADERS_HEIGHT * len(parts))
+    with styled():
+        for place, (_, _, rows) in enumerate(parts):
+            _draw_leaders(axes, rows, place)
+        labels = [plain(names[machine, minutes], 90).replace(" on ", "\non ", 1) for machine, minutes, _ in parts]
+        axes.set_yticks(range(len(parts)), labels)
+        axes.set(ylim=(len(parts) - 0.5, -0.5), xlabel="bits per byte on test documents")
+        axes.grid(False, axis="y")
+        handles, found = axes.get_legend_handles_labels()
+        once = dict(zip(found, handles, strict=True))
+        figure.legend(once.values(), once, loc="outside lower center", ncols=3, fontsize="small")
+        axes.set_title(plain(title, 90))
+    return figure
+
+
+def _draw_leaders(axes: Axes, rows: pd.DataFrame, place: int) -> None:
+    """Each group a little lower than the one before, so that intervals do not cover each other."""
+    for step, (name, (colour, marker)) in enumerate(GROUP_LOOKS.items()):
+        best = best_runs(rows[rows["group"] == name])
+        if best.empty:
+            continue
+        bits = best["bits_per_byte"]
+        axes.errorbar(
+            bits,
+            [place + 0.2 * (step - 1)] * len(best),
+            xerr=[bits - best["low"], best["high"] - bits],
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            capsize=2,
+            label=GROUP_NAMES[name],
+        )
 
 
 def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:

@@ -14,7 +14,7 @@ from bashkir_utils.book import contents, notebooks
 PROJECT = Path(__file__).resolve().parent.parent
 STORED = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 PARAMETERS = 'PROFILE = "demo"\nCORPUS = ""'
-HEADINGS = ["## What was found", "## Exercises", "## References"]
+HEADINGS = ["## What was found", "## Exercises", "## Further reading"]
 LONGEST_CELL = 15
 LONGEST_FUNCTION = 5
 
@@ -82,7 +82,7 @@ def test_follows_the_template(notebook):
 
 
 def test_exercises_have_folded_solutions(notebook):
-    exercises = prose(notebook).split("\n## Exercises")[1].split("\n## References")[0]
+    exercises = prose(notebook).split("\n## Exercises")[1].split("\n## Further reading")[0]
     asked = len(re.findall(r"^\*\*\d\. ", exercises, re.MULTILINE))
     folded = len(re.findall(r"^`{3,}\{dropdown\} Solution|^:class: dropdown", exercises, re.MULTILINE))
     assert 2 <= asked <= 3

@@ -5,18 +5,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from made_results import made_report
-from transformers import AutoModelForCausalLM
 
 from bashkir_utils import runs, vocabulary_report
 from bashkir_utils.comparisons import differences_from
 from bashkir_utils.evaluation import Interval
 from bashkir_utils.exceptions import ProfileError, RunError
 from bashkir_utils.markup import escape_markdown
-from bashkir_utils.models import random_config
 from bashkir_utils.plots import vocabulary as plots
 from bashkir_utils.report import VocabularyFacts
 from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec, load_study
-from bashkir_utils.tokenization.trained import train_tokenizer
 
 from conftest import ARCHITECTURES
 
@@ -248,21 +245,6 @@ def cell(way, corpus, *, method=None, training=None, architecture="llama"):
     model = ModelSpec(name=f"t-{way.way}", source=f"random:{architecture}", vocabulary=way).on(corpus.fingerprint)
     zero = MethodSpec(name="zero_shot", kind="zero_shot")
     return RunSpec(model=model, method=method or zero, seed=0, training=training, corpus=corpus.fingerprint)
-
-
-@pytest.fixture(scope="module")
-def english(tmp_path_factory):
-    """A folder for each architecture whose tokenizer has entries that Bashkir text does not use."""
-    words = "the cat sat on the mat with other cats and then they thought of that again " * 30
-    tokenizer = train_tokenizer([words], entries=290)
-    folders = {}
-    for architecture in ARCHITECTURES:
-        folders[architecture] = tmp_path_factory.mktemp(architecture)
-        model = AutoModelForCausalLM.from_config(random_config(architecture))
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-        model.save_pretrained(folders[architecture])
-        tokenizer.save_pretrained(folders[architecture])
-    return folders
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

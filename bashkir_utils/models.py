@@ -39,6 +39,7 @@ _TINY_LLAMA = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 512,
 }  # fmt: skip
+_NO_DROPOUT = {"attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
 RANDOM_ARCHITECTURES: dict[str, dict[str, int]] = {
     "gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512},
     "phi": {**_TINY_LLAMA, "num_key_value_heads": 4},
@@ -49,11 +50,18 @@ RANDOM_ARCHITECTURES: dict[str, dict[str, int]] = {
 """Shapes of the tiny random models: one for each architecture of the paper."""
 
 
-SCRATCH_SHAPES: dict[str, dict[str, int]] = {
-    "gpt2-4x512": {"n_embd": 512, "n_layer": 4, "n_head": 8, "n_positions": 1024},
-    "gpt2-8x512": {"n_embd": 512, "n_layer": 8, "n_head": 8, "n_positions": 1024},
-}
-"""Small GPT-2s to be trained from nothing; the first is the shape of Goldfish's 39M models (Chang et al., 2024)."""
+SCRATCH_SHAPES: dict[str, dict[str, Any]] = {
+    "gpt2-4x512": {"n_embd": 512, "n_layer": 4, "n_head": 8, "n_positions": 1024, **_NO_DROPOUT},
+    "gpt2-8x512": {"n_embd": 512, "n_layer": 8, "n_head": 8, "n_positions": 1024, **_NO_DROPOUT},
+    "llama-3x576": {
+        "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 3, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_theta": 100_000.0, "rope_type": "default"},
+    },
+}  # fmt: skip
+"""Small models to be trained from nothing, by architecture and layers x width: the shape of Goldfish's 39M models
+(Chang et al., 2024), one of twice the layers, and SmolLM2-135M with three of its thirty. No dropout: no text comes
+twice in a short budget."""
 
 
 def quantisation_config() -> BitsAndBytesConfig:
@@ -257,15 +265,14 @@ def random_config(architecture: str) -> PretrainedConfig:
 
 
 def scratch_config(shape: str) -> PretrainedConfig:
-    """Configuration of a small GPT-2 to train from nothing, without dropout: no text comes twice in a short budget.
+    """Configuration of a small model to train from nothing, with 257 entries.
 
     Raises:
         ModelError: a shape that is not known.
     """
     if shape not in SCRATCH_SHAPES:
         raise ModelError(f"unknown shape {shape!r}; choose {', '.join(sorted(SCRATCH_SHAPES))}")
-    dropout = {"attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0}
-    return AutoConfig.for_model("gpt2", **_TINY, **SCRATCH_SHAPES[shape], **dropout)
+    return AutoConfig.for_model(shape.partition("-")[0], **_TINY, **SCRATCH_SHAPES[shape])
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:

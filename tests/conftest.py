@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from transformers import AutoModelForCausalLM
 from whole_book import built, pages
 
 from bashkir_utils.language import generate_documents
+from bashkir_utils.models import random_config
 from bashkir_utils.study import MethodSpec, ModelSpec, TrainingSpec
+from bashkir_utils.tokenization.trained import train_tokenizer
 from bashkir_utils.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -68,6 +71,21 @@ def texts() -> list[str]:
 @pytest.fixture(scope="session")
 def text_corpus(texts: list[str]) -> TextCorpus:
     return TextCorpus(tuple(texts[:40]), tuple(texts[40:50]), tuple(texts[50:53]))
+
+
+@pytest.fixture(scope="session")
+def english(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder for each architecture whose tokenizer has entries that Bashkir text does not use."""
+    words = "the cat sat on the mat with other cats and then they thought of that again " * 30
+    tokenizer = train_tokenizer([words], entries=290)
+    folders = {}
+    for architecture in ARCHITECTURES:
+        folders[architecture] = tmp_path_factory.mktemp(architecture)
+        model = AutoModelForCausalLM.from_config(random_config(architecture))
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        model.save_pretrained(folders[architecture])
+        tokenizer.save_pretrained(folders[architecture])
+    return folders
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ from dataclasses import replace
 
 import pytest
 from made_results import made
-from transformers import AutoModelForCausalLM
 
 from bashkir_utils import normalisations, report, runs
 from bashkir_utils.exceptions import RunError
-from bashkir_utils.models import random_config
 from bashkir_utils.normalisations import FILE, Normalisations, load_normalisations, write_normalisations
-from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, VocabularySpec
-from bashkir_utils.tokenization.trained import train_tokenizer
+from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, TrainingSpec, VocabularySpec
 
 from conftest import ARCHITECTURES
 
@@ -25,25 +22,12 @@ ABOUT = {
 SCORED = EvaluationSpec(max_bytes=2000, window=32, overlap=8)
 
 
-def cell(way, corpus, *, method=None, training=None, architecture="llama"):
-    model = ModelSpec(name=f"t-{way.way}", source=f"random:{architecture}", vocabulary=way).on(corpus.fingerprint)
-    zero = MethodSpec(name="zero_shot", kind="zero_shot")
-    return RunSpec(model=model, method=method or zero, seed=0, training=training, corpus=corpus.fingerprint)
+ZERO_SHOT = MethodSpec(name="zero_shot", kind="zero_shot")
 
 
-@pytest.fixture(scope="module")
-def english(tmp_path_factory):
-    """A folder for each architecture whose tokenizer has entries that Bashkir text does not use."""
-    words = "the cat sat on the mat with other cats and then they thought of that again " * 30
-    tokenizer = train_tokenizer([words], entries=290)
-    folders = {}
-    for architecture in ARCHITECTURES:
-        folders[architecture] = tmp_path_factory.mktemp(architecture)
-        model = AutoModelForCausalLM.from_config(random_config(architecture))
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-        model.save_pretrained(folders[architecture])
-        tokenizer.save_pretrained(folders[architecture])
-    return folders
+def cell(way, corpus, method=ZERO_SHOT, training=None):
+    model = ModelSpec(name=f"t-{way.way}", source="random:llama", vocabulary=way).on(corpus.fingerprint)
+    return RunSpec(model=model, method=method, seed=0, training=training, corpus=corpus.fingerprint)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -89,11 +73,20 @@ def test_rows_that_an_adapter_keeps_cannot_be_put_back(text_corpus):
     assert not normalisations.restorable(spec.model_copy(update={"model": spec.model.base}))
 
 
-def test_what_is_measured_is_what_both_normalisations_say(text_corpus, shared_workspace):
-    run = runs.obtain(cell(VocabularySpec(way="trim"), text_corpus), text_corpus, shared_workspace)
+def test_rows_are_put_back_under_an_adapter_too(english, text_corpus, shared_workspace):
+    """The adapter stays as trained: over the kept entries the loss is that of the run, and all old ones cost more."""
+    lora = MethodSpec(name="lora", kind="lora", rank=2, lora_alpha=4, learning_rate=1e-2)
+    training = TrainingSpec(block_length=32, batch_size=2, tokens=256, validation_blocks=1)
+    spec = cell(VocabularySpec(way="trim"), text_corpus, lora, training)
+    model = spec.model.model_copy(update={"name": "trimmed", "source": f"path:{english['llama']}"})
+    run = runs.obtain(spec.model_copy(update={"model": model}), text_corpus, shared_workspace)
+    scored = runs.evaluate(run, text_corpus, SCORED, shared_workspace).summary["bits_per_byte"].value
     found = normalisations.measure([run], text_corpus, SCORED, shared_workspace)
-    both = normalisations.both_normalisations(run, text_corpus, SCORED, shared_workspace)
-    assert found.by_run() == {run.run_id: pytest.approx(both)}
+    assert found.kept_entries == (pytest.approx(scored),)
+    assert found.all_old_entries[0] > found.kept_entries[0]
+
+
+def test_a_study_without_a_trimmed_run_is_one_line(text_corpus, shared_workspace):
     with pytest.raises(RunError, match="no run of this study has a trimmed vocabulary"):
         normalisations.measure([], text_corpus, SCORED, shared_workspace)
 

@@ -379,3 +379,11 @@ def test_a_shape_to_train_from_nothing(workspace):
     assert sum(each.numel() for each in model.parameters()) == 4 * 12 * 512**2 + 1281 * 512 + 4 * 13 * 512 + 2 * 512
     with pytest.raises(ModelError, match="unknown shape"):
         load_model(ModelSpec(name="m", source="scratch:gpt3"), workspace)
+
+
+def test_the_shape_of_smollm2_with_three_layers_to_train_from_nothing(workspace):
+    model = load_model(ModelSpec(name="m", source="scratch:llama-3x576"), workspace)
+    # each layer: queries and output 576², keys and values 576 x 192, three matrices of 576 x 1536, two norms
+    layer = 2 * 576**2 + 2 * 576 * 192 + 3 * 576 * 1536 + 2 * 576
+    assert sum(each.numel() for each in model.parameters()) == 3 * layer + 257 * 576 + 576
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight

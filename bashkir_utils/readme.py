@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
-from .forgetting_report import rounding_sentences
+from .forgetting_report import forgetting_findings
 from .markup import escape_markdown
 from .plots.rereading import converted
 from .plots.vocabulary import leaders
@@ -240,16 +240,12 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
     {
         "results": lambda records, name: results_markdown(newest(records.studies, name)),
         "findings": lambda records, name: findings(newest(records.studies, name)),
-        "rounding": lambda records, name: _rounding(newest(records.studies, name)),
+        "forgotten": lambda records, name: forgetting_findings(newest(records.studies, name)),
         "budgets": lambda records, name: _budgets(_budgets_on(records.studies, name)),
         "reading": lambda records, name: _reading(_measured_on(records.lengths, name)),
     }
 )
 """What may stand in a marked place: pictures, and text."""
-
-
-def _rounding(report: StudyReport) -> str:
-    return "\n".join(f"- {sentence}" for sentence in rounding_sentences(report)) or "- No run of QLoRA was scored."
 
 
 def _budgets(studies: Sequence[StudyReport]) -> str:

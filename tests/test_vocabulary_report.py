@@ -122,8 +122,9 @@ def test_studies_of_two_texts_are_held_apart(reports):
 def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     said = vocabulary_report.findings(reports)
     assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in said
-    assert "(this book set out for 30%: reached)" in said
-    assert "(this book set out for 15%: reached)" in said
+    assert "(this book set out for 30%: reached; difference " in said
+    assert "(this book set out for 15%: reached; difference " in said
+    assert said.count("the only way with the model's own vocabulary") == 2
     assert "(*fresh full*) needs 1.400 bits per byte, the best adapted one (*new full*) 1.300" in said
     assert "(*fresh full*) needs 1.100 bits per byte, the best adapted one (*new full*) 1.200" in said
     assert "say nothing of another seed" in said
@@ -160,7 +161,7 @@ def test_what_the_vocabulary_alone_does_is_between_runs_that_differ_in_nothing_e
     (found,) = vocabulary_report.vocabulary_alone(vocabulary_report.budget_table([changed()]))
     assert (found.own, found.changed, found.share) == ("own full", "new full", pytest.approx(1 - 1.3 / 2.0))
     assert "The vocabulary alone" in (said := vocabulary_report.findings([changed()]))
-    assert "after 4 minutes: *new full* needs 35.0% fewer bits per byte than *own full*" in said
+    assert "after 4 minutes, held against *own full*: *new full* 35.0% fewer bits per byte." in said
     rates, others = ({"learning_rate": 2e-3}, {"learning_rate": None}), ({"layers": (0, 1)}, {"kind": "lora"})
     for changes in (*rates, *others, {"method": "lora_r8_all"}):
         assert "The vocabulary alone" not in vocabulary_report.findings([changed(**changes)])
@@ -254,10 +255,14 @@ def test_the_leaders_of_each_budget_stand_on_one_line(reports, tmp_path):
 def test_headlines_have_one_item_a_budget_and_the_range_of_the_vocabulary_alone(reports):
     short, long, alone = vocabulary_report.headlines(reports).splitlines()[:3]
     assert short.startswith("- After 4 minutes *new full* needs 35.0% fewer")
-    assert "trained from nothing (*fresh full*) needs 1.400" in short
+    assert "study). The best model trained from nothing (*fresh full*) needs 1.400" in short
     assert long.startswith("- After 60 minutes *new full* needs 20.0% fewer")
-    assert alone.endswith("learning rate: from 20.0% fewer to 35.0% fewer bits per byte in 2 comparisons.")
-    assert "rate: 20.0% fewer bits per byte in 1 comparison." in vocabulary_report.headlines(reports[:1])
+    assert alone.endswith(
+        "in 2 comparisons with the model's own: 20.0% fewer (*new full*) to 35.0% fewer (*new full*) bits per byte."
+    )
+    assert "in 1 comparison with the model's own: 20.0% fewer (*new full*) bits" in vocabulary_report.headlines(
+        reports[:1]
+    )
     assert vocabulary_report.headlines([]) == vocabulary_report.findings([])
 
 

@@ -37,10 +37,10 @@ class ChangedTokenizer:
 
 
 def trim_tokenizer(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> ChangedTokenizer:
-    """Keep the entries that ``texts`` use, those that they are merged from, every byte, and the special entries.
+    """Keep the entries that ``texts`` use, what they are merged from, the bytes that there are, and special entries.
 
     Texts with the same pieces are cut as before: of the merges that BPE applies to them none is lost, and no other one
-    can come first. Other text costs more tokens, down to single bytes, and still comes back exactly.
+    can come first. Other text costs more tokens, down to single bytes, and comes back as exactly as by ``tokenizer``.
 
     Raises:
         TokenizerError: not a BPE tokenizer.

@@ -1,14 +1,14 @@
 r"""A Sphinx extension: what leads from one page to another, without a sign of it in the notebooks.
 
 Figures are numbered in their captions and equations by ``\tag{3.4}``, so that a chapter reads the same in JupyterLab.
-Here each becomes a target, every mention of one a link to it, and the terms of the glossary an index of the chapters
-that use them.
+Here each becomes a target and every mention of one a link to it. The first use of a glossary's term on a page is a link
+to what it means, and the index names the chapters that use it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,7 +29,15 @@ _MENTION = re.compile(r"\bFigure \d+\.\d+(?!\d)|\b[Ee]quation \(\d+\.\d+\)")
 _CHAPTER = re.compile(r"^(\d+)\. (.+)$")
 _GLOSSARY = re.compile(r"^```\{glossary\}\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _TERM = re.compile(r"^(?![:\s]).+", re.MULTILINE)
-_NOT_PROSE = (nodes.literal, nodes.reference, nodes.title, nodes.raw, nodes.math, nodes.FixedTextElement)
+_NOT_PROSE = (
+    nodes.literal,
+    nodes.reference,
+    addnodes.pending_xref,
+    nodes.title,
+    nodes.raw,
+    nodes.math,
+    nodes.FixedTextElement,
+)
 """Nodes in whose text nothing is looked for."""
 
 
@@ -106,12 +114,12 @@ def glossary_terms(page: str) -> list[str]:
 
 
 class _IndexTerms(SphinxTransform):
-    """Enters the first use of each glossary term on a page into the index, under the title of the page."""
+    """Links the first use of each glossary term on a page, and enters it into the index under the title of the page."""
 
     default_priority = 840  # before Sphinx gathers the entries of the index
 
     def apply(self, **_: Any) -> None:
-        """Put a target and its entry before the first text of the page that holds a term."""
+        """Put a target and its entry before the first text of the page that holds a term, and link the term."""
         settings = self.app.config.indexed_glossary
         title = next(iter(self.document.findall(nodes.title)), None)
         if not settings or title is None or self.env.docname == Path(settings).with_suffix("").as_posix():
@@ -122,10 +130,29 @@ class _IndexTerms(SphinxTransform):
         }
         known = len(patterns)
         for text in list(_prose(self.document)):
-            found = [term for term, pattern in patterns.items() if pattern.search(text)]
+            found = {term: use for term, pattern in patterns.items() if (use := pattern.search(text))}
             for number, term in enumerate(found, start=known - len(patterns)):
                 self._enter(text, term, title.astext(), f"index-{number}")
                 del patterns[term]
+            self._link(text, found)
+
+    def _link(self, text: nodes.Text, found: Mapping[str, re.Match[str]]) -> None:
+        """Make links of the uses; of two that overlap, as in a term within a term, the longer one that begins first."""
+        pieces: list[nodes.Node] = []
+        done = 0
+        for term, use in sorted(found.items(), key=lambda each: (each[1].start(), -each[1].end())):
+            if use.start() >= done:
+                pieces += [nodes.Text(text[done : use.start()]), self._reference(term, use[0])]
+                done = use.end()
+        if pieces:
+            text.parent.replace(text, [*pieces, nodes.Text(text[done:])])
+
+    def _reference(self, term: str, shown: str) -> nodes.Node:
+        inner = nodes.inline("", shown, classes=["std", "std-term"])
+        return addnodes.pending_xref(
+            "", inner, refdomain="std", reftype="term", reftarget=term, refexplicit=True, refwarn=True,
+            refdoc=self.env.docname,
+        )  # fmt: skip
 
     def _terms(self, settings: str) -> list[str]:
         path = Path(self.app.srcdir) / settings

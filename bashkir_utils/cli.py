@@ -488,6 +488,34 @@ def normalisations(profile: ProfileOption = "vocabulary", corpus: CorpusOption =
 
 
 @app.command()
+def tokenizers(
+    profile: ProfileOption = "vocabulary",
+    corpus: CorpusOption = None,
+    model: ModelOption = None,
+    characters: Annotated[int, typer.Option(min=1000, help="Of the training split, at most.")] = 4_000_000,
+) -> None:
+    """Train tokenizers of many sizes on a corpus and compare them with a model's own, into book/recorded/.
+
+    Example: bashkir tokenizers --profile vocabulary --corpus texts.zip
+    """
+    from . import tokenizer_record as contests
+    from .models import load_tokenizer
+    from .tokenization import from_transformers
+    from .tokenization.candidates import entrants
+    from .tokenization.contest import shown
+
+    study, text, workspace = _prepare(profile, corpus)
+    spec = study.model(model).base
+    base = load_tokenizer(spec, workspace)
+    own = from_transformers(spec.name, spec.label or "", base)
+    entered = entrants(own, base, text, workspace, characters=characters)
+    found = contests.measure(entered, text, training_characters=characters)
+    path = contests.write_contest(found, recorded_folder())
+    print(shown(found.table).to_string())
+    print(f"{len(found.rows)} tokenizers compared; recorded in {path}")
+
+
+@app.command()
 def causes(
     profile: ProfileOption = "demo",
     corpus: CorpusOption = None,

@@ -17,7 +17,7 @@ ORDER = (
     "causes", "report", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
     "rating",
     "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "writing_speed",
-    "normalisations",
+    "normalisations", "tokenizer_record",
     "training_report",
     "trying", "plots", "readme", "pages", "book", "new_language", "cli", "__main__",
 )  # fmt: skip

@@ -38,6 +38,7 @@ VERBS = (
     "throughput",
     "writing-speed",
     "normalisations",
+    "tokenizers",
     "causes",
     "plan",
 )

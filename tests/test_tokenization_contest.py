@@ -42,7 +42,7 @@ def test_without_an_analyser_there_are_no_boundaries(trained, text_corpus):
     found = compare_contenders(trained.contenders, ["Пӗр иккӗ виҫҫӗ тӑваттӑ."], chuvash)
     assert "f1" not in found
     assert "bytes_per_token" in shown(found)
-    assert "F1" not in contest_findings(found.assign(family="bpe"), trained, "bpe-400")
+    assert "F1" not in contest_findings(found.assign(family="bpe"), "bpe-400", refused={}, too_large=())
 
 
 def test_findings_are_numbers_of_the_table():
@@ -57,9 +57,8 @@ def test_findings_are_numbers_of_the_table():
         },
         index=["m", "bpe-512", "bpe-1024", "bpe+morphemes-512", "unigram-512"],
     )
-    contenders = tuple(Contender(family, load_tokenizer("bytes")) for family in ("bpe", "bpe+morphemes", "unigram"))
-    grid = TrainedGrid(contenders, {"unigram-1024": "the text gives 900 entries"}, (2048, 4096))
-    found = contest_findings(table, grid, "m")
+    refused = {"unigram-1024": "the text gives 900 entries"}
+    found = contest_findings(table, "m", refused=refused, too_large=(2048, 4096))
     assert "`m` spends 8.00 tokens on a word; `bpe-1024`" in found
     assert "or 4.0 times the text" in found
     assert "At 512 entries" in found

@@ -20,6 +20,8 @@ from .measures import LETTERS, sample_texts
 from .surgery import extend_tokenizer, trim_tokenizer
 from .trained import Algorithm, Segment, count_pieces, train_on_counts
 
+MADE_OF_OWN = frozenset({"own", "trimmed", "extended"})
+"""Families of contenders that are not learned from nothing."""
 VERSION = 1
 """Part of every folder's name: raise it when the same text and settings would give other entries."""
 SIZES = (512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -75,6 +77,53 @@ class TrainedGrid:
             if each.tokenizer.name == name:
                 return each.tokenizer
         raise TokenizerError(f"no tokenizer {name!r} here: {self.refused.get(name, 'it is not in the grid')}")
+
+
+@dataclass(frozen=True)
+class Entrants:
+    """A model's own tokenizer, what can be made of it, and the candidates."""
+
+    own: Contender
+    trimmed: Contender
+    extended: Contender
+    grid: TrainedGrid
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """All of them."""
+        return (self.own, self.trimmed, self.extended, *self.grid.contenders)
+
+
+def entrants(
+    own: Tokenizer,
+    base: PreTrainedTokenizerBase,
+    corpus: Corpus,
+    workspace: Workspace,
+    *,
+    characters: int = TRAINING_CHARACTERS,
+) -> Entrants:
+    """Everything that the chapter compares; the own tokenizer is extended by half as many entries as the largest has.
+
+    Args:
+        own: the model's tokenizer, as it is measured.
+        base: the same, as transformers loads it.
+        corpus: what the others are trained on.
+        workspace: where they are kept.
+        characters: how much text they are trained on, at most; whole documents.
+
+    Raises:
+        TokenizerError: ``base`` is no BPE, or the text is too short for any candidate.
+    """
+    trained = train_grid(corpus, workspace, characters=characters)
+    if not trained.contenders:
+        raise TokenizerError(f"corpus {corpus.label}: too short to train a tokenizer on")
+    half = max(each.tokenizer.vocabulary_size for each in trained.contenders) // 2
+    return Entrants(
+        own=Contender("own", own),
+        trimmed=trimmed_contender(own.name, base, corpus, workspace, characters=characters),
+        extended=extended_contender(own.name, base, corpus, workspace, half, characters=characters),
+        grid=trained,
+    )
 
 
 def sizes_for(texts: Iterable[str]) -> tuple[int, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from ..corpus import Corpus
 from ..markup import escape_markdown
-from .candidates import Contender, TrainedGrid, segmenter
+from .candidates import MADE_OF_OWN, Contender, segmenter
 from .measures import compare
 from .morphemes import compare_boundaries
 
@@ -48,21 +48,22 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     return table[[column for column in SHOWN if column in table]].round(3)
 
 
-def contest_findings(table: pd.DataFrame, grid: TrainedGrid, own: str) -> str:
+def contest_findings(table: pd.DataFrame, own: str, *, refused: Mapping[str, str], too_large: Sequence[int]) -> str:
     """What the table shows, as a Markdown list; every number comes from it.
 
     Args:
         table: from :func:`compare_contenders`.
-        grid: says what is not in the table.
         own: name of the model's own tokenizer, which the others are compared with.
+        refused: as in a :class:`~.candidates.TrainedGrid`, like the next.
+        too_large: sizes that were not tried.
     """
-    learned = table[table["family"].isin({each.family for each in grid.contenders})]
+    learned = table[~table["family"].isin(MADE_OF_OWN)]
     lines = [_length_finding(learned, table[table.index == own].iloc[0], own)] if len(learned) else []
     if len(learned) and learned["family"].nunique() > 1:
         lines.append(_algorithm_finding(learned))
     if "f1" in table and {"bpe", "bpe+morphemes"} <= set(learned["family"]):
         lines.append(_morpheme_finding(learned))
-    return "\n".join(f"- {line}" for line in [*lines, *_left_out(grid)])
+    return "\n".join(f"- {line}" for line in [*lines, *_left_out(refused, too_large)])
 
 
 def _length_finding(learned: pd.DataFrame, own: pd.Series, name: str) -> str:
@@ -105,9 +106,9 @@ def _morpheme_finding(learned: pd.DataFrame) -> str:
     )
 
 
-def _left_out(grid: TrainedGrid) -> Iterable[str]:
-    if grid.too_large:
-        sizes = " and ".join(f"{size:,}" for size in grid.too_large)
+def _left_out(refused: Mapping[str, str], too_large: Sequence[int]) -> Iterable[str]:
+    if too_large:
+        sizes = " and ".join(f"{size:,}" for size in too_large)
         yield f"Not tried: {sizes} entries; the training text has fewer words that come twice."
-    for name, reason in grid.refused.items():
+    for name, reason in refused.items():
         yield f"Not in the table: `{name}`; {escape_markdown(reason)}."

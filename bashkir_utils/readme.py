@@ -25,11 +25,11 @@ from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
 from .forgetting_report import forgetting_findings
-from .markup import escape_markdown
+from .markup import escape_html, escape_markdown
 from .plots.rereading import converted
 from .plots.vocabulary import leaders
 from .plots.ways import as_svg, ways
-from .report import StudyReport, load_recorded, provenance_line, recorded_heading
+from .report import StudyReport, load_recorded, provenance_line, recorded_heading, scored_share
 from .rereading import Lengths
 from .vocabulary_report import GROUP_NAMES, best_of_group, budget_names, budget_table, by_budget, with_budget
 from .workspace import disk_errors
@@ -161,7 +161,7 @@ def results_markdown(report: StudyReport) -> str:
     legend = (
         "Bits per byte on the test documents, fewer is better. *Over documents*: "
         f"{report.confidence:.0%} bootstrap interval of one run; *over seeds*: lowest and highest run. "
-        f"{_budget(report.record.settings['training'])}"
+        f"{_budget(report.record.settings['training'])} {_scored([report])}"
     )
     return "\n\n".join([table, legend, _folded([report])])
 
@@ -249,13 +249,18 @@ _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
 
 
 def _budgets(studies: Sequence[StudyReport]) -> str:
-    return f"{vocabulary_report.headlines(studies)}\n\n{_folded(studies)}"
+    return f"{vocabulary_report.headlines(studies)}\n\n{_scored(studies)}\n\n{_folded(studies)}"
+
+
+def _scored(studies: Sequence[StudyReport]) -> str:
+    return f"Scored: {escape_markdown('; '.join(dict.fromkeys(map(scored_share, studies))))}."
 
 
 def _folded(studies: Sequence[StudyReport]) -> str:
     """Where numbers come from, behind a line that opens: blank lines make its content Markdown, here and on GitHub."""
     sources = [f"{recorded_heading(each)} {provenance_line(each)}" for each in studies]
-    summary = "<summary>Where these numbers come from: text, weights, commit, machine, date</summary>"
+    names = escape_html(", ".join(each.record.study for each in studies))
+    summary = f"<summary>Where the numbers of {names} come from: text, weights, commit, machine, date</summary>"
     return "\n\n".join([f"<details>\n{summary}", *sources, "</details>"])
 
 

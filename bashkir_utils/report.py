@@ -662,7 +662,7 @@ def provenance_line(report: StudyReport) -> str:
     parts = {
         "Profile": f"{record.study} ({record.description})",
         "text": f"{record.corpus.label}, fingerprint {record.corpus.fingerprint}",
-        "scored": _scored(report),
+        "scored": scored_share(report),
         "weights": "; ".join(_unique(row.model_label or row.model for row in report.rows)),
         "commit": ", ".join(_unique(row.commit or "outside a checkout" for row in report.rows)),
         "trained": dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}",
@@ -671,8 +671,8 @@ def provenance_line(report: StudyReport) -> str:
     return " · ".join(f"**{name}:** {escape_markdown(value)}" for name, value in parts.items())
 
 
-def _scored(report: StudyReport) -> str:
-    """How much of the test split the numbers stand on."""
+def scored_share(report: StudyReport) -> str:
+    """How much of the test split the numbers stand on, in plain text."""
     documents = report.documents.drop_duplicates("id")
     test = report.record.corpus.counts["test"]
     share = documents["bytes"].sum() / max(test["bytes"], 1)

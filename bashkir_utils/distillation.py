@@ -8,13 +8,10 @@ the new token, shall have the hidden states of the teacher, which reads the old 
 
 from __future__ import annotations
 
-import re
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -24,27 +21,13 @@ from torch.nn.functional import mse_loss
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, get_linear_schedule_with_warmup
 
 from .adapt import choose_precision, keep_differentiable
-from .exceptions import CorpusError, DivergenceError, ModelError
-from .packing import boundaries, encode_with_offsets
+from .aligned_texts import AlignedText, aligned_texts
+from .exceptions import DivergenceError, ModelError
 from .progress import track
 from .study import DistillationSpec, MethodSpec
 
 CURVE_COLUMNS = ("step", "seconds", "loss")
 _TRAINED = MethodSpec(name="distillation", kind="full")
-
-
-@dataclass(frozen=True)
-class AlignedText:
-    """One stretch of text as both tokenizers write it, each after the model's document start.
-
-    The token at ``teacher_places[i]`` of ``teacher_ids`` ends at the same character as the one at ``student_places[i]``
-    of ``student_ids``.
-    """
-
-    teacher_ids: tuple[int, ...]
-    student_ids: tuple[int, ...]
-    teacher_places: tuple[int, ...]
-    student_places: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -63,41 +46,6 @@ class DistillationResult:
     """Places where hidden states were compared."""
 
 
-def align(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase, text: str) -> AlignedText:
-    """Encode ``text`` with both tokenizers and pair the tokens that end at the same character.
-
-    A token that ends inside a character is in no pair.
-    """
-    old_ids, old_spans = encode_with_offsets(teacher, text)
-    new_ids, new_spans = encode_with_offsets(student, text)
-    old_start, new_start = boundaries(teacher).before, boundaries(student).before
-    old_ends, new_ends = _ends(old_spans), _ends(new_spans)
-    shared = sorted(old_ends.keys() & new_ends.keys())
-    return AlignedText(
-        teacher_ids=(*old_start, *old_ids),
-        student_ids=(*new_start, *new_ids),
-        teacher_places=tuple(len(old_start) + old_ends[end] for end in shared),
-        student_places=tuple(len(new_start) + new_ends[end] for end in shared),
-    )
-
-
-def _ends(spans: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """The characters' ends at which a token ends, and which token it is (the last, if one is empty).
-
-    Where a token ends inside a character, the next one begins with the same character.
-    """
-    last = (sys.maxsize, sys.maxsize)
-    return {end: place for place, ((_, end), after) in enumerate(pairwise([*spans, last])) if 0 < end <= after[0]}
-
-
-def chunks(text: str, characters: int) -> list[str]:
-    """Cut ``text`` at the ends of words into stretches of at most so many characters; nothing is lost.
-
-    White space goes with the word after it, as in most vocabularies. A longer word is cut.
-    """
-    return re.findall(rf"(?s).{{1,{characters}}}(?<=\S)(?!\S)|.{{1,{characters}}}", text)
-
-
 def distil_embeddings(  # noqa: PLR0913, PLR0917 - two models with their tokenizers
     teacher: PreTrainedModel,
     teacher_tokenizer: PreTrainedTokenizerBase,
@@ -111,9 +59,9 @@ def distil_embeddings(  # noqa: PLR0913, PLR0917 - two models with their tokeniz
     """Train the student's input embeddings, in place, until its hidden states are the teacher's.
 
     With h(x, k) the state of the last layer, after its norm and before the head, at token k of text x, the loss is the
-    mean of (h_student(x, k) - h_teacher(x, k'))² over the pairs (k, k') of :func:`align` and over the components of h
-    (Dobler et al., the objective on hidden states; ``MSE-on-hiddens`` in their code). All else in the student is
-    frozen. Where input and output embeddings are one matrix it moves as such; an output matrix of its own stays.
+    mean of (h_student(x, k) - h_teacher(x, k'))² over the pairs (k, k') of :func:`~.aligned_texts.align` and over the
+    components of h (Dobler et al., the objective on hidden states; ``MSE-on-hiddens`` in their code). All else in the
+    student is frozen. Where input and output embeddings are one matrix it moves as such; an output matrix of its own stays.
 
     Kept from the paper: last layer, loss, AdamW without weight decay, linear decay of the learning rate. Otherwise:
 
@@ -150,7 +98,7 @@ def distil_embeddings(  # noqa: PLR0913, PLR0917 - two models with their tokeniz
     frozen = _frozen_rows(_embeddings(student).weight, trained_ids)
     _check(teacher, student, student_tokenizer)
     random = np.random.default_rng(spec.seed)
-    rows = _aligned_texts(teacher_tokenizer, student_tokenizer, texts, spec, random)
+    rows = aligned_texts(teacher_tokenizer, student_tokenizer, texts, spec, random)
     curve, read = list[tuple[int, float, float]](), list[AlignedText]()
     with _trains_only_embeddings(teacher, student):
         for batch, loss in _steps(teacher, student, frozen, _batches(rows, spec, random), spec):
@@ -213,25 +161,6 @@ def _frozen_rows(weight: torch.Tensor, trained_ids: Sequence[int] | None) -> tor
     if ((ids < 0) | (ids >= len(weight))).any():
         raise ModelError(f"distillation: trained_ids must lie between 0 and {len(weight) - 1}")
     return torch.ones(len(weight), 1, dtype=torch.bool, device=weight.device).index_fill_(0, ids, False)
-
-
-def _aligned_texts(
-    teacher: PreTrainedTokenizerBase,
-    student: PreTrainedTokenizerBase,
-    texts: Sequence[str],
-    spec: DistillationSpec,
-    random: np.random.Generator,
-) -> list[AlignedText]:
-    """As many stretches as the steps need, or all that there are; those without a pair are left out."""
-    rows: list[AlignedText] = []
-    for i in random.permutation(len(texts)):
-        if len(rows) >= spec.steps * spec.batch_size:
-            break
-        found = (align(teacher, student, chunk) for chunk in chunks(texts[i], spec.chunk_characters))
-        rows += [row for row in found if row.student_places]
-    if not rows:
-        raise CorpusError("distillation: the texts have no place where tokens of both tokenizers end")
-    return rows
 
 
 def _batches(

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bashkir_utils"
 ORDER = (
     "exceptions", "markup", "accessibility", "workspace", "progress", "processes", "heap", "provenance",
-    "packaged", "study", "language", "corpus", "tokenization", "packing", "models", "adapt", "distillation",
-    "vocabulary", "inspection", "losses", "pace", "training", "planning", "evaluation", "statistics",
+    "packaged", "study", "language", "corpus", "tokenization", "packing", "models", "adapt", "aligned_texts",
+    "distillation", "vocabulary", "inspection", "losses", "pace", "training", "planning", "evaluation", "statistics",
     "minimal_pairs", "pairs_export", "generation", "throughput", "errors", "failures", "runs", "sweep", "export",
     "causes", "report", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
     "rating",

@@ -16,7 +16,8 @@ from tokenizers import models as tokenizer_models
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, set_seed
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from bashkir_utils.distillation import align, chunks, distil_embeddings
+from bashkir_utils.aligned_texts import align, chunks
+from bashkir_utils.distillation import distil_embeddings
 from bashkir_utils.exceptions import CorpusError, DivergenceError, ModelError
 from bashkir_utils.language import generate_documents
 from bashkir_utils.models import byte_tokenizer, load_model, random_config

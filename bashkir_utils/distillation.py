@@ -61,7 +61,8 @@ def distil_embeddings(  # noqa: PLR0913, PLR0917 - two models with their tokeniz
     With h(x, k) the state of the last layer, after its norm and before the head, at token k of text x, the loss is the
     mean of (h_student(x, k) - h_teacher(x, k'))² over the pairs (k, k') of :func:`~.aligned_texts.align` and over the
     components of h (Dobler et al., the objective on hidden states; ``MSE-on-hiddens`` in their code). All else in the
-    student is frozen. Where input and output embeddings are one matrix it moves as such; an output matrix of its own stays.
+    student is frozen. Where input and output embeddings are one matrix it moves as such; an output matrix of its own
+    stays.
 
     Kept from the paper: last layer, loss, AdamW without weight decay, linear decay of the learning rate. Otherwise:
 

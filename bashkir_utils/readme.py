@@ -214,8 +214,8 @@ def picture_of_vocabularies(studies: Sequence[StudyReport]) -> Picture:
 
 
 def _leaders(rows: pd.DataFrame) -> list[str]:
-    best = {group: best_of_group(rows, group) for group in GROUP_NAMES}
-    return [f"{GROUP_NAMES[group]} {row['bits_per_byte']:.3f} ({row['way']})" for group, row in best.items() if row]
+    best = ((name, best_of_group(rows, group)) for group, name in GROUP_NAMES.items())
+    return [f"{name} {row['bits_per_byte']:.3f} ({row['way']})" for name, row in best if row]
 
 
 def picture_of_paper(lengths: Lengths) -> Picture:

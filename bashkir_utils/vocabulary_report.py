@@ -22,7 +22,7 @@ from .study import Study, VocabularySpec
 from .training import step_count
 
 Group = Literal["own", "changed", "nothing"]
-GROUP_NAMES: dict[Group, str] = {
+GROUP_NAMES: dict[str, str] = {
     "own": "its own vocabulary",
     "changed": "another vocabulary",
     "nothing": "trained from nothing",
@@ -249,7 +249,7 @@ def _minutes(minutes: float) -> str:
     return f"{minutes:g} minute{'' if minutes == 1 else 's'}"
 
 
-def best_of_group(table: pd.DataFrame, name: Group) -> dict[str, Any]:
+def best_of_group(table: pd.DataFrame, name: str) -> dict[str, Any]:
     """The best way of one group in one budget, as :func:`best` gives it."""
     return best(table[table["group"] == name])
 
@@ -453,4 +453,4 @@ def _compared(reports: Sequence[StudyReport], first: str, second: str) -> dict[s
     if report is None or report.arms[first] == report.arms[second]:
         return {}
     row = differences_from(report, report.arms[second]).loc[report.arms[first]]
-    return {**row.to_dict(), "confidence": report.confidence}
+    return {str(name): value for name, value in row.items()} | {"confidence": report.confidence}

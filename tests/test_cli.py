@@ -337,6 +337,20 @@ def test_both_normalisations_are_recorded_beside_the_study(bashkir, tmp_path, mo
     )
 
 
+def test_tokenizers_are_compared_and_recorded(bashkir, tmp_path, monkeypatch):
+    from bashkir_utils.tokenizer_record import load_contests
+
+    monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")
+    path = profile(tmp_path)
+    code, out, _ = bashkir("tokenizers", "-p", path, "--characters", "20000")
+    assert code == 0
+    (found,) = load_contests(tmp_path / "recorded")
+    assert f"{len(found.rows)} tokenizers compared" in out
+    assert (found.own, found.training_characters) == ("tiny", 20_000)
+    code, _, err = bashkir("tokenizers", "-p", path, "--characters", "1000", "--model", "none")
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_recording_a_study(bashkir, tmp_path, monkeypatch):
     path = profile(tmp_path)
     monkeypatch.setattr("bashkir_utils.cli.recorded_folder", lambda: tmp_path / "recorded")

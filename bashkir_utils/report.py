@@ -57,6 +57,9 @@ MEASURE_NAMES = MappingProxyType(
 DIVERGED_MARK = " (diverged)"
 _FOLDERS = re.compile(r"(?:[A-Za-z]:)?[/\\](?:[^\s/\\]+[/\\])*(?=[^\s/\\])")
 
+REMARK = 3_000
+"""Most characters shown of what is said of how a study was run."""
+
 
 class Recorded(Specification):
     """Base of what ``results.json`` holds: strict JSON, so infinity is written as a string."""
@@ -687,7 +690,7 @@ def recorded_heading(report: StudyReport) -> str:
     """Markdown that sets a recorded study apart from what ran here."""
     heading = f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
     times = "" if report.record.times_comparable else " Its times are shown, and nothing is ranked by them."
-    return f"{heading} {escape_markdown(report.record.remark)}".strip() + times
+    return f"{heading} {escape_markdown(report.record.remark, REMARK)}".strip() + times
 
 
 def recorded_line(recorded: Sequence[StudyReport]) -> str:

@@ -56,7 +56,7 @@ class Reduction:
     """1 less the ratio of their bits per byte; above 0 the other vocabulary is better."""
     own_run: str
     changed_run: str
-    """Where a way has several seeds, the best of them."""
+    """One run of each way, by which the two are found in their study."""
 
 
 def live_study(study: Study, entries: int) -> Study:
@@ -349,14 +349,12 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
 
 def _reduction_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dict[tuple[str, float], str]:
     """One sentence, which begins after its budget's name, for each budget that has both vocabularies."""
-    own_ways = table[table["group"] == "own"].groupby(BUDGET)["arm"].nunique()
     lines = {}
     for each in reductions(table):
-        bar = MIN_REDUCTION.get(each.minutes)
-        verdict = "" if bar is None else f"this book set out for {bar:.0%}: {_reached(each.share >= bar)}"
-        aside = "; ".join(filter(None, (verdict, _interval(reports, each.changed_run, each.own_run))))
-        closing = f" ({aside})" if aside else ""
-        standing = "the best" if own_ways[each.machine, each.minutes] > 1 else "the only way"
+        own = table[(table["group"] == "own") & (table[BUDGET] == [each.machine, each.minutes]).all(axis=1)]
+        aside = [_aim(reports, each), _whole_only(table, each, own), _interval(reports, each.changed_run, each.own_run)]
+        closing = f" ({'; '.join(filter(None, aside))})" if any(aside) else ""
+        standing = "the best" if own["arm"].nunique() > 1 else "the only way"
         lines[each.machine, each.minutes] = (
             f"*{escape_markdown(each.changed)}* needs {_change(each.share)} bits per byte than "
             f"*{escape_markdown(each.own)}*, {standing} with the model's own vocabulary{closing}."
@@ -364,17 +362,38 @@ def _reduction_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dic
     return lines
 
 
+def _aim(reports: Sequence[StudyReport], each: Reduction) -> str:
+    """Whether the aim of this budget was reached, and whether the interval of the difference says so too."""
+    bar = MIN_REDUCTION.get(each.minutes)
+    if bar is None:
+        return ""
+    reached = f"this book set out for {bar:.0%}: {'reached' if each.share >= bar else 'not reached'}"
+    row = _compared(reports, each.changed_run, each.own_run)
+    least, most = (
+        (each.share * row[end] / row["difference"] for end in ("high", "low")) if row else (math.inf, math.inf)
+    )
+    return f"{reached}, which the interval does not decide" if least < bar < most else reached
+
+
+def _whole_only(table: pd.DataFrame, each: Reduction, own: pd.DataFrame) -> str:
+    """That layers were left out of one side alone."""
+    changed = table[table["run_id"] == each.changed_run]["layers"].notna().any()
+    return (
+        "the model's own vocabulary was trained with all layers only" if changed and own["layers"].isna().all() else ""
+    )
+
+
 def _adapter_lines(table: pd.DataFrame) -> list[str]:
     """The best of each kind of adapter with both vocabularies: of the budget's best ways it is seldom one."""
-    names, lines = budget_names(table), []
-    for machine, minutes, part in by_budget(table):
-        for kind, name in (("lora", "LoRA"), ("qlora", "QLoRA")):
-            lines += [
-                f"By {name}, after {escape_markdown(names[machine, minutes])}: *{escape_markdown(each.changed)}* needs "
-                f"{_change(each.share)} bits per byte than *{escape_markdown(each.own)}*."
-                for each in _reduction(machine, minutes, part[part["kind"] == kind])
-            ]
-    return lines
+    names = budget_names(table)
+    return [
+        f"By {name}, whatever embeddings it trains, after {escape_markdown(names[machine, minutes])}: "
+        f"*{escape_markdown(each.changed)}* needs {_change(each.share)} bits per byte than "
+        f"*{escape_markdown(each.own)}*."
+        for machine, minutes, part in by_budget(table)
+        for kind, name in (("lora", "LoRA"), ("qlora", "QLoRA"))
+        for each in _reduction(machine, minutes, part[part["kind"] == kind])
+    ]
 
 
 def _alone_lines(table: pd.DataFrame) -> list[str]:
@@ -384,7 +403,7 @@ def _alone_lines(table: pd.DataFrame) -> list[str]:
         said = f"*{escape_markdown(each.changed)}* {_change(each.share)} bits per byte"
         told.setdefault((each.machine, each.minutes, each.own), []).append(said)
     return [
-        f"The vocabulary alone, with the same layers, method and learning rate, after "
+        f"The vocabulary alone (its entries and first rows), with the same layers, method and learning rate, after "
         f"{escape_markdown(names[machine, minutes])}, held against *{escape_markdown(own)}*: {', '.join(said)}."
         for (machine, minutes, own), said in told.items()
     ]
@@ -399,13 +418,10 @@ def _alone_range(table: pd.DataFrame) -> list[str]:
         f"{_change(each.share)} (*{escape_markdown(each.changed)}*)" for each in dict.fromkeys((found[0], found[-1]))
     )
     return [
-        f"The vocabulary alone, with the same layers, method and learning rate, in {len(found)} "
+        f"The vocabulary alone (its entries and first rows), with the same layers, method and learning rate, in "
+        f"{len(found)} "
         f"comparison{'s' * (len(found) != 1)} with the model's own: {ends} bits per byte."
     ]
-
-
-def _reached(yes: bool) -> str:
-    return "reached" if yes else "not reached"
 
 
 def _change(share: float) -> str:

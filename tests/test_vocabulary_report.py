@@ -266,6 +266,72 @@ def test_headlines_have_one_item_a_budget_and_the_range_of_the_vocabulary_alone(
     assert vocabulary_report.headlines([]) == vocabulary_report.findings([])
 
 
+def test_an_aim_that_the_interval_straddles_is_not_decided(tmp_path):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    assert "30%: reached, which the interval does not decide; difference" in vocabulary_report.findings(
+        [widened(report)]
+    )
+    assert "30%: reached; difference" in vocabulary_report.findings([report])
+
+
+def widened(report):
+    """The same study, whose documents of the new vocabulary differ so much that the difference is hardly known."""
+    rows = {row.model: row.run_id for row in report.rows if row.kind != "zero_shot"}
+    documents = report.documents
+    base = documents[documents["run_id"] == rows["own"]].set_index("id")["nll"]
+    uneven = {name: 0.65 + (0.5 if place % 2 else -0.5) for place, name in enumerate(base.index)}
+    changed = documents["run_id"] == rows["new"]
+    nll = documents["nll"].where(~changed, documents["id"].map(base) * documents["id"].map(uneven))
+    return replace(report, documents=documents.assign(nll=nll))
+
+
+def test_layers_left_out_of_one_side_alone_are_told(tmp_path):
+    def said(**layers):
+        rows = [row.model_copy(update={"layers": layers.get(row.model)}) for row in report.rows]
+        return vocabulary_report.findings(
+            [replace(report, record=report.record.model_copy(update={"rows": tuple(rows)}))]
+        )
+
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    caution = "the model's own vocabulary was trained with all layers only"
+    assert caution in said(new=(0, 1))
+    assert caution not in said(new=(0, 1), own=(0, 1))
+    assert caution not in said()
+
+
+def test_adapters_of_both_vocabularies_are_held_against_each_other(tmp_path):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    rows = [row.model_copy(update={"kind": "lora"}) if row.kind == "full" else row for row in report.rows]
+    said = vocabulary_report.findings([replace(report, record=report.record.model_copy(update={"rows": tuple(rows)}))])
+    assert "By LoRA, whatever embeddings it trains, after 4 minutes: *new full* needs 35.0% fewer bits per byte" in said
+    assert "By LoRA" not in vocabulary_report.findings([report])
+
+
+def test_the_vocabulary_alone_is_compared_over_the_seeds_that_both_have(tmp_path):
+    same = dict.fromkeys(("method", "kind", "rank"), "full") | {
+        "learning_rate": 1e-3,
+        "layers": None,
+        "diverged": False,
+    }
+    rows = [("own", 1, 2.0), ("own", 2, 4.0), ("changed", 2, 1.0), ("changed", 3, 9.0)]
+    table = pd.DataFrame(
+        {
+            "machine": "m",
+            "minutes": 4.0,
+            "group": group,
+            "arm": group,
+            "way": group,
+            "seed": seed,
+            "bits_per_byte": bits,
+        }
+        | {"run_id": f"{group}{seed}"}
+        | same
+        for group, seed, bits in rows
+    )
+    (found,) = vocabulary_report.vocabulary_alone(table)
+    assert found.share == pytest.approx(1 - 1.0 / 4.0)
+
+
 def test_the_live_study_is_one_model_in_three_vocabularies_for_equal_time():
     smoke = load_study("smoke")
     live = vocabulary_report.live_study(smoke, 500)

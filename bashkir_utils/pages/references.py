@@ -128,24 +128,27 @@ class _IndexTerms(SphinxTransform):
             term: re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", re.IGNORECASE)
             for term in self._terms(settings)
         }
-        known = len(patterns)
+        entered, linked = set[str](), set[str]()
         for text in list(_prose(self.document)):
             found = {term: use for term, pattern in patterns.items() if (use := pattern.search(text))}
-            for number, term in enumerate(found, start=known - len(patterns)):
+            new = [term for term in found if term not in entered]
+            for number, term in enumerate(new, start=len(entered)):
                 self._enter(text, term, title.astext(), f"index-{number}")
-                del patterns[term]
-            self._link(text, found)
+            entered.update(new)
+            linked |= self._link(text, {term: use for term, use in found.items() if term not in linked})
 
-    def _link(self, text: nodes.Text, found: Mapping[str, re.Match[str]]) -> None:
-        """Make links of the uses; of two that overlap, as in a term within a term, the longer one that begins first."""
+    def _link(self, text: nodes.Text, found: Mapping[str, re.Match[str]]) -> set[str]:
+        """Make links of the uses, and say which terms have one: of two that overlap only the one that begins first."""
         pieces: list[nodes.Node] = []
-        done = 0
+        linked, done = set[str](), 0
         for term, use in sorted(found.items(), key=lambda each: (each[1].start(), -each[1].end())):
             if use.start() >= done:
                 pieces += [nodes.Text(text[done : use.start()]), self._reference(term, use[0])]
+                linked.add(term)
                 done = use.end()
         if pieces:
             text.parent.replace(text, [*pieces, nodes.Text(text[done:])])
+        return linked
 
     def _reference(self, term: str, shown: str) -> nodes.Node:
         inner = nodes.inline("", shown, classes=["std", "std-term"])

@@ -1,6 +1,6 @@
 """A trimmed model's bits per byte over the entries that it kept and over all that its base had, and a record of both.
 
-Trimming takes rows out of the softmax. Putting them back after training shows how much of a lower loss is due to that.
+Trimming takes rows out of the softmax. Putting them back after training shows what they would take of it.
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ def measure(runs: Sequence[Run], corpus: Corpus, spec: EvaluationSpec, workspace
 
 
 def normalisation_table(found: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """:func:`both_normalisations` of several runs by their names, with the share that the dropped entries cost."""
+    """:func:`both_normalisations` of several runs by their names, with the share by which the dropped rows raise it."""
     table = pd.DataFrame.from_dict({name: dict(row) for name, row in found.items()}, orient="index").rename_axis("run")
-    share = 1 - table[KEPT] / table[ALL]
-    return table.map("{:.3f}".format).assign(**{"due to the dropped entries": share.map("{:.1%}".format)})
+    share = table[ALL] / table[KEPT] - 1
+    return table.map("{:.3f}".format).assign(**{"more with the dropped rows back": share.map("{:.1%}".format)})
 
 
 def recorded_html(recorded: RecordedNormalisations) -> str:

@@ -62,7 +62,7 @@ def test_only_a_trimmed_vocabulary_has_two_normalisations(text_corpus, shared_wo
 
 def test_tables_for_readers():
     table = normalisations.normalisation_table({"full": {"kept entries": 1.5, "all old entries": 2.0}})
-    assert table.loc["full"].tolist() == ["1.500", "2.000", "25.0%"]
+    assert table.loc["full"].tolist() == ["1.500", "2.000", "33.3%"]
 
 
 def test_rows_that_an_adapter_keeps_cannot_be_put_back(text_corpus):
@@ -116,7 +116,7 @@ def test_what_is_written_is_read_back_and_shown_by_the_labels_of_the_study(folde
     (again,) = load_normalisations(folder.parent)
     assert again.found == found
     html = normalisations.recorded_html(again)
-    for shown in (*(again.report.labels[run] for run in found.runs), "25.0%", "20.0%", "2026-11-26", "commit abc"):
+    for shown in (*(again.report.labels[run] for run in found.runs), "33.3%", "25.0%", "2026-11-26", "commit abc"):
         assert shown in html
     record = again.report.record
     unsafe = record.model_copy(update={"corpus": record.corpus.model_copy(update={"label": "<b>"})})

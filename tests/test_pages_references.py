@@ -118,7 +118,8 @@ def test_the_index_leads_to_the_first_use_on_each_page(site):
         ("Two, more (chapter 2)", "two.html#index-1"),
         ("One (chapter 1)", "one.html#index-0"),
     ]
-    assert [item.find(string=True) for item in index.select("td > ul > li")] == ["LoRA", "LoRA rank", "perplexity", "rep-n"]
+    terms = [item.find(string=True) for item in index.select("td > ul > li")]
+    assert terms == ["LoRA", "LoRA rank", "perplexity", "rep-n"]
     first = soup(site / "one.html").select_one("#index-0")
     assert first.find_parent("p").get_text().endswith("no perplexity.")
 

@@ -19,7 +19,7 @@ from .tokenization.candidates import Entrants
 from .tokenization.contest import compare_contenders
 from .workspace import disk_errors, read_json, write_json
 
-FOLDER = "tokenizers"
+FOLDER = "contests"
 """Under ``book/recorded``: one file a corpus, by its fingerprint."""
 
 

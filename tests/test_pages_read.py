@@ -25,7 +25,7 @@ SCHEMES = ("light", "dark")
 SERIOUS = frozenset({"serious", "critical"})
 CYRILLIC = re.compile("[\u0400-\u052f]")
 MEGABYTE = 10**6
-LARGEST_PAGE = 3 * MEGABYTE
+LARGEST_PAGE = 3 * 2**20
 """Bytes of a page with all that it loads, on a first visit."""
 
 

@@ -46,6 +46,10 @@ $$
 """
 TWO = """# 2. Two; more
 
+```{container} run-with
+LoRA rank: 8
+```
+
 A LoRA rank, a step-rep-n. See Figure 1.1, equation (1.1) and Equation (1.2).
 
 LoRAs and LoRA.
@@ -107,7 +111,8 @@ def test_no_word_of_a_page_is_lost(site):
     for name, page in (("one", ONE), ("two", TWO)):
         body = soup(site / f"{name}.html").select_one("[role=main]")
         words = "".join(body.get_text().replace("¶", "").replace("\\[", "$$").replace("\\]", "$$").split())
-        assert words == "".join(page.translate(dict.fromkeys(map(ord, "#*`"))).split())
+        prose = "\n".join(line for line in page.splitlines() if not line.startswith("```"))
+        assert words == "".join(prose.translate(dict.fromkeys(map(ord, "#*`"))).split())
 
 
 def test_the_index_leads_to_the_first_use_on_each_page(site):

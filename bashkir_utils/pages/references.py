@@ -100,6 +100,11 @@ def _prose(document: nodes.document) -> Iterator[nodes.Text]:
             yield text
 
 
+def _names_settings(text: nodes.Text) -> bool:
+    """Whether it belongs to the line that says what a page was run with, which explains nothing."""
+    return any("run-with" in each.get("classes", ()) for each in _above(text) if isinstance(each, nodes.Element))
+
+
 def _above(node: nodes.Node) -> Iterator[nodes.Node]:
     while (node := node.parent) is not None:
         yield node
@@ -129,7 +134,7 @@ class _IndexTerms(SphinxTransform):
             for term in self._terms(settings)
         }
         entered, linked = set[str](), set[str]()
-        for text in list(_prose(self.document)):
+        for text in [each for each in _prose(self.document) if not _names_settings(each)]:
             found = {term: use for term, pattern in patterns.items() if (use := pattern.search(text))}
             new = [term for term in found if term not in entered]
             for number, term in enumerate(new, start=len(entered)):

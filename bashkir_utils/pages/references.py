@@ -127,7 +127,8 @@ class _IndexTerms(SphinxTransform):
         """Put a target and its entry before the first text of the page that holds a term, and link the term."""
         settings = self.app.config.indexed_glossary
         title = next(iter(self.document.findall(nodes.title)), None)
-        if not settings or title is None or self.env.docname == Path(settings).with_suffix("").as_posix():
+        glossary = Path(settings).with_suffix("").as_posix()
+        if not settings or title is None or self.env.docname == glossary:
             return
         patterns = {
             term: re.compile(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", re.IGNORECASE)
@@ -140,7 +141,8 @@ class _IndexTerms(SphinxTransform):
             for number, term in enumerate(new, start=len(entered)):
                 self._enter(text, term, title.astext(), f"index-{number}")
             entered.update(new)
-            linked |= self._link(text, {term: use for term, use in found.items() if term not in linked})
+            if glossary in self.env.found_docs:
+                linked |= self._link(text, {term: use for term, use in found.items() if term not in linked})
 
     def _link(self, text: nodes.Text, found: Mapping[str, re.Match[str]]) -> set[str]:
         """Make links of the uses, and say which terms have one: of two that overlap only the one that begins first."""

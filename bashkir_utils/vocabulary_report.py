@@ -370,7 +370,9 @@ def _aim(reports: Sequence[StudyReport], each: Reduction) -> str:
     reached = f"this book set out for {bar:.0%}: {'reached' if each.share >= bar else 'not reached'}"
     row = _compared(reports, each.changed_run, each.own_run)
     least, most = (
-        (each.share * row[end] / row["difference"] for end in ("high", "low")) if row else (math.inf, math.inf)
+        (each.share * row[end] / row["difference"] for end in ("high", "low"))
+        if row.get("difference")
+        else (math.inf, math.inf)
     )
     return f"{reached}, which the interval does not decide" if least < bar < most else reached
 

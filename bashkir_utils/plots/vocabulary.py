@@ -45,19 +45,9 @@ def ranking(reports: Sequence[StudyReport], title: str) -> Figure:
 
 
 def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
-    for name, (colour, marker) in GROUP_LOOKS.items():
+    for name in GROUP_LOOKS:
         part = rows[rows["group"] == name]
-        bits = part["bits_per_byte"]
-        axes.errorbar(
-            bits,
-            part.index,
-            xerr=[bits - part["low"], part["high"] - bits],
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            capsize=2,
-            label=GROUP_NAMES[name],
-        )
+        _draw_group(axes, name, part, part.index)
     axes.set_yticks(range(len(rows)), [plain(str(way), 48) for way in rows["way"]])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="bits per byte on test documents")
     axes.grid(False, axis="y")
@@ -84,21 +74,26 @@ def leaders(reports: Sequence[StudyReport], title: str) -> Figure:
 
 def _draw_leaders(axes: Axes, rows: pd.DataFrame, place: int) -> None:
     """Each group a little lower than the one before, so that intervals do not cover each other."""
-    for step, (name, (colour, marker)) in enumerate(GROUP_LOOKS.items()):
+    for step, name in enumerate(GROUP_LOOKS):
         best = best_runs(rows[rows["group"] == name])
-        if best.empty:
-            continue
-        bits = best["bits_per_byte"]
-        axes.errorbar(
-            bits,
-            [place + 0.2 * (step - 1)] * len(best),
-            xerr=[bits - best["low"], best["high"] - bits],
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            capsize=2,
-            label=GROUP_NAMES[name],
-        )
+        if not best.empty:
+            _draw_group(axes, name, best, [place + 0.2 * (step - 1)] * len(best))
+
+
+def _draw_group(axes: Axes, name: str, rows: pd.DataFrame, heights: Sequence[float] | pd.Index) -> None:
+    """Marks and intervals of one group's runs, each at its height."""
+    colour, marker = GROUP_LOOKS[name]
+    bits = rows["bits_per_byte"]
+    axes.errorbar(
+        bits,
+        heights,
+        xerr=[bits - rows["low"], rows["high"] - bits],
+        color=colour,
+        marker=marker,
+        linestyle="none",
+        capsize=2,
+        label=GROUP_NAMES[name],
+    )
 
 
 def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:

@@ -329,13 +329,14 @@ def record(
 ) -> None:
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
-    A study may be recorded while it grows: what is in the store is written, and what is missing is named.
+    A study may be recorded while it grows: what is in the store is written, and what is missing is named. Runs that
+    were recorded before and are not in this machine's store stay; to begin anew, remove the record's folder.
     Example: bashkir record --profile study --corpus texts.zip
     """
     from . import errors_record, forgetting_report, pairs_report
     from .failures import find
     from .minimal_pairs import asks_for_pairs
-    from .report import record_study
+    from .recording import record_study
     from .runs import Attempts, has_generations, is_complete, is_stored, load_run, score_all
     from .runs import evaluate as score
 
@@ -374,14 +375,16 @@ def record(
         measured = errors_record.measure_errors(report, text, writers, scores, study, workspace)
         errors_record.write_errors(measured, folder)
     with_pairs = asks_for_pairs(text, study.minimal_pairs)
-    lacking = {
-        "that failed": len(failed),
+    rows = report.rows
+    counted = {
+        "of them recorded before": len(rows) - len(found),
+        "that failed": len(report.record.failed),
         "not scored yet and left out": 0 if complete else len(stored) - len(found),
-        "without minimal pairs": len(found) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
+        "without minimal pairs": len(rows) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
         "without continuations": len(found) - len(writers),
-        "without other languages": len(found) - report.held_out["run_id"].nunique() if study.forgetting else 0,
+        "without other languages": len(rows) - report.held_out["run_id"].nunique() if study.forgetting else 0,
     }
-    _print(", ".join([f"{len(found)} runs recorded in {folder}", *(f"{n} {what}" for what, n in lacking.items() if n)]))
+    _print(", ".join([f"{len(rows)} runs recorded in {folder}", *(f"{n} {what}" for what, n in counted.items() if n)]))
 
 
 @app.command()

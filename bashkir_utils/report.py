@@ -316,38 +316,17 @@ def continuations(report: StudyReport, runs: Sequence[Run], spec: GenerationSpec
 # --------------------------------------------------------------------------------------------------- recorded studies
 
 
-def record_study(  # noqa: PLR0913
-    study: Study,
-    corpus: Corpus,
-    runs: Sequence[Run],
-    evaluations: Sequence[Evaluation],
-    folder: Path,
-    *,
-    pairs: PairResults | None = None,
-    held_out: pd.DataFrame | None = None,
-    failed: Sequence[tuple[RunSpec, Failure]] = (),
-    remark: str = "",
-    times_comparable: bool = True,
-) -> StudyReport:
-    """Write a study's results into ``folder`` for the book to show beside live runs; an older record is replaced.
-
-    ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
-    ``remark`` what a reader must know of how the study was run, ``times_comparable`` whether its runs had the machine
-    alike.
+def write_report(report: StudyReport, folder: Path) -> None:
+    """Write a study's results into ``folder``, in place of an older record, for the book to show beside live runs.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    collected = collect(study, corpus, runs, evaluations, pairs, failed=failed)
-    told = {"remark": remark, "times_comparable": times_comparable}
-    report = replace(collected, record=collected.record.model_copy(update=told))
-    report = report if held_out is None else replace(report, held_out=held_out)
-    with disk_errors(f"the record of {study.name}", RunError):
+    with disk_errors(f"the record of {report.record.study}", RunError):
         folder.mkdir(parents=True, exist_ok=True)
         write_table(report.documents, folder / DOCUMENTS_FILE)
         write_table(report.held_out, folder / HELD_OUT_FILE)
         write_json(folder / RESULTS_FILE, json.loads(report.record.model_dump_json()))
-    return report
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

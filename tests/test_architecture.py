@@ -14,7 +14,7 @@ ORDER = (
     "packaged", "study", "language", "corpus", "tokenization", "packing", "models", "adapt", "aligned_texts",
     "distillation", "vocabulary", "inspection", "losses", "pace", "training", "planning", "evaluation", "statistics",
     "minimal_pairs", "pairs_export", "generation", "throughput", "errors", "failures", "runs", "sweep", "export",
-    "causes", "report", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
+    "causes", "report", "recording", "comparisons", "pairs_report", "errors_report", "two_best", "errors_record",
     "rating",
     "forgetting_report", "all_results", "rereading", "block_lengths", "vocabulary_report", "writing_speed",
     "normalisations", "tokenizer_record",

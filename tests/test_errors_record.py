@@ -8,7 +8,7 @@ import pytest
 from made_results import made
 
 from bashkir_utils import corpus as corpora
-from bashkir_utils import errors_record, errors_report, report
+from bashkir_utils import errors_record, errors_report, recording, report
 from bashkir_utils.errors import places, scored_text, wellformed
 from bashkir_utils.errors.people import PEOPLE
 from bashkir_utils.errors_record import (
@@ -131,7 +131,7 @@ def test_loss_by_place_sums_to_the_whole(measured):
 def recorded(tmp_path, measured):
     study, corpus, runs, evaluations = made(tmp_path / "runs")
     folder = tmp_path / "recorded" / "made"
-    found = report.record_study(study, corpus, runs, evaluations, folder)
+    found = recording.record_study(study, corpus, runs, evaluations, folder)
     rows = pd.concat([measured.continuations.assign(run_id=row.run_id, way=row.method) for row in found.rows])
     write_errors(ErrorRecord(found, rows, measured.places, measured.people, measured.held_against), folder)
     return folder

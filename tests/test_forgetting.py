@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_results import made, made_report
 
-from bashkir_utils import forgetting_report, report, runs
+from bashkir_utils import forgetting_report, recording, report, runs
 from bashkir_utils.corpus.identify import identify_many
 from bashkir_utils.exceptions import LanguageError, ModelError, ProfileError
 from bashkir_utils.forgetting_report import forgetting_findings, forgetting_html, forgetting_table, with_held_out
@@ -240,7 +240,7 @@ def test_the_figure_sets_loss_against_gain(live):
 
 def test_a_recorded_study_keeps_it(tmp_path, live):
     study, corpus, made_runs, evaluations = made(tmp_path / "runs")
-    report.record_study(study, corpus, made_runs, evaluations, tmp_path / "book" / "x", held_out=live.held_out)
+    recording.record_study(study, corpus, made_runs, evaluations, tmp_path / "book" / "x", held_out=live.held_out)
     (again,) = report.load_recorded(tmp_path / "book")
     pd.testing.assert_frame_equal(forgetting_table(again), forgetting_table(live))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from made_results import made
 
-from bashkir_utils import normalisations, report, runs
+from bashkir_utils import normalisations, recording, report, runs
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.normalisations import FILE, Normalisations, load_normalisations, write_normalisations
 from bashkir_utils.study import EvaluationSpec, MethodSpec, ModelSpec, RunSpec, TrainingSpec, VocabularySpec
@@ -99,7 +99,7 @@ def folder(tmp_path):
     """A recorded study."""
     study, corpus, found, evaluations = made(tmp_path / "runs")
     folder = tmp_path / "recorded" / "made"
-    report.record_study(study, corpus, found, evaluations, folder)
+    recording.record_study(study, corpus, found, evaluations, folder)
     return folder
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from made_results import made, made_report
 
-from bashkir_utils import pairs_report, report
+from bashkir_utils import pairs_report, recording, report
 from bashkir_utils.corpus.statistics import word_counts
 from bashkir_utils.language.pairs import PHENOMENA, all_pairs
 from bashkir_utils.markup import escape_html
@@ -95,7 +95,7 @@ def test_the_figure_marks_every_run_in_every_row(live):
 
 def test_pairs_survive_recording(live, tmp_path):
     study, corpus, runs, evaluations = made(tmp_path / "runs")
-    report.record_study(study, corpus, runs, evaluations, tmp_path / "book" / "x", pairs=live.record.pairs)
+    recording.record_study(study, corpus, runs, evaluations, tmp_path / "book" / "x", pairs=live.record.pairs)
     (again,) = report.load_recorded(tmp_path / "book")
     assert again.record.pairs == live.record.pairs
 

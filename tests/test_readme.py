@@ -25,7 +25,8 @@ from bashkir_utils.readme import (
     refresh,
     results_markdown,
 )
-from bashkir_utils.report import FailedRun, record_study
+from bashkir_utils.recording import record_study
+from bashkir_utils.report import FailedRun
 from bashkir_utils.workspace import recorded_folder
 
 ROOT = Path(__file__).parent.parent

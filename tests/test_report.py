@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from made_results import MACHINE, MadeCorpus, made, made_report
 from markdown_it import MarkdownIt
 
-from bashkir_utils import comparisons, report
+from bashkir_utils import comparisons, recording, report
 from bashkir_utils.errors import measure, summarise_continuations
 from bashkir_utils.exceptions import DivergenceError, RunError
 from bashkir_utils.failures import Failure, Reason
@@ -123,7 +124,7 @@ def test_record_and_load_give_the_same_report_without_texts_paths_or_ids(tmp_pat
         corpus,
         models=[{"name": "tiny", "source": "path:/srv/models/tiny", "label": "from /srv/models/tiny"}],
     )
-    written = report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "first")
+    written = recording.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "first")
     (read,) = report.load_recorded(tmp_path / "recorded")
     assert read.record == written.record
     pd.testing.assert_frame_equal(read.documents, written.documents)
@@ -144,7 +145,7 @@ def test_record_and_load_give_the_same_report_without_texts_paths_or_ids(tmp_pat
 def test_a_record_is_strict_json_even_when_a_perplexity_overflows(tmp_path):
     study, corpus, runs, evaluations = made(tmp_path / "runs")
     evaluations[0].summary["word_perplexity"] = report.Interval(math.inf, 1.0, math.inf)
-    report.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "x", remark="On a busy <machine>.")
+    recording.record_study(study, corpus, runs, evaluations, tmp_path / "recorded" / "x", remark="On a busy <machine>.")
 
     def refuse(constant):
         raise AssertionError(constant)
@@ -161,28 +162,20 @@ def test_failed_cells_and_paragraphs_of_other_languages_are_kept_and_old_records
     rows = {"run_id": runs[0].run_id, "language": "en", "id": "en-0", "nll": 3.5, "bytes": 10}
     folder = tmp_path / "recorded" / "x"
     kept = {"held_out": pd.DataFrame([rows]), "failed": [(runs[1].spec, failure)]}
-    report.record_study(study, corpus, runs[:1], evaluations[:1], folder, **kept)
+    recording.record_study(study, corpus, runs[:1], evaluations[:1], folder, **kept)
     (read,) = report.load_recorded(tmp_path / "recorded")
     assert read.held_out.to_dict("records") == [rows]
     assert [(f.method, f.seed, f.reason, f.message) for f in read.record.failed] == [
         ("full", 42, "diverged", "at x: NaN")
     ]
-    report.record_study(study, corpus, runs[:1], evaluations[:1], folder)
+    shutil.rmtree(folder)
+    recording.record_study(study, corpus, runs[:1], evaluations[:1], folder)
     content = json.loads((folder / "results.json").read_text())
     del content["failed"]
     (folder / "results.json").write_text(json.dumps(content))
     (old,) = report.load_recorded(tmp_path / "recorded")
     assert old.held_out.empty
     assert old.record.failed == ()
-
-
-def test_recording_again_replaces(tmp_path):
-    made_once = made(tmp_path / "runs")
-    report.record_study(*made_once, tmp_path / "recorded" / "x")
-    study, corpus, runs, evaluations = made_once
-    report.record_study(study, corpus, runs[:2], evaluations[:2], tmp_path / "recorded" / "x")
-    (read,) = report.load_recorded(tmp_path / "recorded")
-    assert len(read.rows) == 2
 
 
 def test_nothing_recorded_is_no_error(tmp_path):
@@ -205,7 +198,7 @@ def _unknown_run(content):
     ("damage", "message"), [(_unknown_key, "surprise"), (_wrong_type, "rows.0.seed"), (_unknown_run, "other")]
 )
 def test_a_damaged_record_is_one_clear_line(tmp_path, damage, message):
-    report.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
+    recording.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
     path = tmp_path / "recorded" / "broken" / "results.json"
     content = json.loads(path.read_text())
     damage(content)
@@ -216,7 +209,7 @@ def test_a_damaged_record_is_one_clear_line(tmp_path, damage, message):
 
 @pytest.mark.parametrize("file", ["results.json", "documents.parquet"])
 def test_a_cut_off_record_is_one_clear_line(tmp_path, file):
-    report.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
+    recording.record_study(*made(tmp_path / "runs"), tmp_path / "recorded" / "broken")
     path = tmp_path / "recorded" / "broken" / file
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(RunError, match="recorded study broken is damaged"):

@@ -8,7 +8,7 @@ import pytest
 from made_results import made
 from test_vocabulary_report import budget
 
-from bashkir_utils import report, runs, writing_speed
+from bashkir_utils import recording, report, runs, writing_speed
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.generation import write
 from bashkir_utils.study import MethodSpec, ModelSpec, RunSpec, TrainingSpec, VocabularySpec
@@ -101,7 +101,7 @@ def folder(tmp_path):
     """A recorded study."""
     study, corpus, found, evaluations = made(tmp_path / "runs")
     folder = tmp_path / "recorded" / "made"
-    report.record_study(study, corpus, found, evaluations, folder)
+    recording.record_study(study, corpus, found, evaluations, folder)
     return folder
 
 

@@ -1,0 +1,128 @@
+"""A study's results written down for good, from one machine after another: what an earlier record holds stays in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from .corpus import Corpus
+from .exceptions import RunError
+from .failures import Failure
+from .report import (
+    RESULTS_FILE,
+    FailedRun,
+    PairResults,
+    StudyReport,
+    collect,
+    load_record,
+    write_report,
+)
+from .runs import Evaluation, Run
+from .study import RunSpec, Study
+
+
+def record_study(  # noqa: PLR0913
+    study: Study,
+    corpus: Corpus,
+    runs: Sequence[Run],
+    evaluations: Sequence[Evaluation],
+    folder: Path,
+    *,
+    pairs: PairResults | None = None,
+    held_out: pd.DataFrame | None = None,
+    failed: Sequence[tuple[RunSpec, Failure]] = (),
+    remark: str = "",
+    times_comparable: bool = True,
+) -> StudyReport:
+    """Write a study's results into ``folder`` for the book to show beside live runs.
+
+    Runs of an older record there stay in it as :func:`with_earlier` says, so that several machines fill one record; a
+    damaged one is replaced.
+    ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
+    ``remark`` what a reader must know of how the study was run, ``times_comparable`` whether its runs had the machine
+    alike.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    collected = collect(study, corpus, runs, evaluations, pairs, failed=failed)
+    told = {"remark": remark, "times_comparable": times_comparable}
+    report = replace(collected, record=collected.record.model_copy(update=told))
+    report = report if held_out is None else replace(report, held_out=held_out)
+    if earlier := _readable(folder):
+        report = with_earlier(report, earlier, study.all_cells(corpus.fingerprint))
+    write_report(report, folder)
+    return report
+
+
+def _readable(folder: Path) -> StudyReport | None:
+    """The record in a folder; None where there is none, or a damaged one, which says that it is to be written again."""
+    if not (folder / RESULTS_FILE).is_file():
+        return None
+    with contextlib.suppress(RunError):
+        return load_record(folder)
+    return None
+
+
+def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunSpec]) -> StudyReport:
+    """``report`` with the runs and failures of ``earlier`` that it lacks, in the order of ``cells``.
+
+    Only what is still a cell of the study is kept, and nothing if the two are of different texts or were scored with
+    different settings: their losses would not compare.
+    """
+    if _scored_as(report) != _scored_as(earlier):
+        return report
+    place = {cell.run_id: index for index, cell in enumerate(cells)}
+    kept = {row.run_id for row in earlier.rows} & place.keys() - {row.run_id for row in report.rows}
+    added = [row for row in earlier.rows if row.run_id in kept]
+    rows = tuple(sorted([*report.rows, *added], key=lambda row: place.get(row.run_id, len(place))))
+    has_run = {(row.model, row.method, row.seed) for row in rows}
+    open_cells = {(cell.model.name, cell.method.name, cell.seed) for cell in cells} - has_run
+    changed = {
+        "rows": rows,
+        "pairs": _pairs(report.record.pairs, earlier, kept),
+        "failed": _failures(report.record.failed, earlier.record.failed, open_cells),
+    }
+    return StudyReport(
+        report.record.model_copy(update=changed),
+        _of_both(report.documents, earlier.documents, kept),
+        _of_both(report.held_out, earlier.held_out, kept),
+    )
+
+
+def _scored_as(report: StudyReport) -> tuple[str, object]:
+    return report.record.corpus.fingerprint, report.record.settings["evaluation"]
+
+
+def _of_both(table: pd.DataFrame, earlier: pd.DataFrame, kept: Collection[str]) -> pd.DataFrame:
+    parts = [part for part in (table, earlier[earlier["run_id"].isin(kept)]) if not part.empty]
+    return pd.concat(parts, ignore_index=True) if parts else table
+
+
+def _failures(
+    new: Sequence[FailedRun], old: Sequence[FailedRun], open_cells: Collection[object]
+) -> tuple[FailedRun, ...]:
+    """Of cells without a run, each once; the newer word counts."""
+    found = {(each.model, each.method, each.seed): each for each in (*old, *new)}
+    return tuple(each for cell, each in found.items() if cell in open_cells)
+
+
+def _pairs(new: PairResults | None, earlier: StudyReport, kept: Collection[str]) -> PairResults | None:
+    """What both made of the same pairs; the new one alone if the pairs differ."""
+    old = earlier.record.pairs
+    if old is None or (new is not None and _which_pairs(new) != _which_pairs(old)):
+        return new
+    scored = [row for row in old.accuracies if row.scorer in kept]
+    if new is not None:
+        return new.model_copy(update={"accuracies": (*new.accuracies, *scored)})
+    characters = [row for row in old.accuracies if row.scorer not in {row.run_id for row in earlier.rows}]
+    return old.model_copy(update={"accuracies": (*scored, *characters)}) if scored else None
+
+
+def _which_pairs(pairs: PairResults) -> tuple[object, ...]:
+    counts = {(row.phenomenon, row.pairs) for row in pairs.accuracies}
+    return pairs.words, pairs.reference_characters, counts

@@ -452,11 +452,12 @@ def writing_speed(
     """
     from . import writing_speed as speed
     from .language import chosen_prompts
+    from .recording import recorded_study
     from .runs import load_run
 
     study, text, workspace = _prepare(profile, corpus)
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    report = speed.recorded_study(folder)
+    report = recorded_study(folder)
     chosen = [load_run(run_id, workspace) for run_id in speed.best_of_each_model(report)]
     prompts = [prompt.text for prompt in chosen_prompts(study.generation)[: speed.PROMPTS]]
     found = speed.measure(chosen, prompts, workspace, new_tokens=new_tokens, rounds=rounds, remark=remark)
@@ -476,8 +477,8 @@ def normalisations(profile: ProfileOption = "vocabulary", corpus: CorpusOption =
     Example: bashkir normalisations --profile vocabulary --corpus texts.zip
     """
     from . import normalisations as both
+    from .recording import recorded_study
     from .runs import load_run
-    from .writing_speed import recorded_study
 
     study, text, workspace = _prepare(profile, corpus)
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"

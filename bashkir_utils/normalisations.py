@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import pandas as pd
 from peft import PeftModel
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from transformers import PreTrainedModel
 
 from . import provenance
@@ -21,13 +21,13 @@ from .evaluation import choose_documents, score_documents, summarise
 from .exceptions import RunError
 from .markup import html_table
 from .models import load_model
-from .report import Recorded, StudyReport
+from .recording import OfRuns, load_beside, write_beside
+from .report import StudyReport
 from .runs import Run
 from .study import EvaluationSpec, RunSpec
 from .throughput import Provenance
 from .vocabulary import read_record, restore_dropped
-from .workspace import Workspace, disk_errors, read_json, write_json
-from .writing_speed import recorded_study
+from .workspace import Workspace
 
 FILE = "normalisations.json"
 KEPT, ALL = "kept entries", "all old entries"
@@ -35,20 +35,16 @@ KEPT, ALL = "kept entries", "all old entries"
 Bits = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Normalisations(Recorded):
+class Normalisations(OfRuns):
     """Bits per byte of a study's trimmed runs under two softmaxes, on the study's own test documents."""
 
-    runs: tuple[str, ...] = Field(min_length=1)
     kept_entries: tuple[Bits, ...]
     all_old_entries: tuple[Bits, ...]
-    provenance: Provenance
 
     @model_validator(mode="after")
     def _each_run_has_its_numbers(self) -> Normalisations:
         if {len(self.kept_entries), len(self.all_old_entries)} != {len(self.runs)}:
             raise ValueError("each run has one number under each softmax")
-        if len(set(self.runs)) < len(self.runs):
-            raise ValueError("a run comes twice")
         return self
 
     def by_run(self) -> dict[str, dict[str, float]]:
@@ -130,32 +126,10 @@ def recorded_html(recorded: RecordedNormalisations) -> str:
 
 
 def write_normalisations(found: Normalisations, folder: Path) -> Path:
-    """Write the record into the folder of a recorded study, in place of an earlier one; its path.
-
-    Raises:
-        RunError: the folder holds no recorded study, or cannot be written.
-    """
-    recorded_study(folder)
-    with disk_errors("both normalisations", RunError):
-        write_json(folder / FILE, found.model_dump(mode="json"))
-    return folder / FILE
+    """As ``recording.write_beside``."""
+    return write_beside(found, folder, FILE)
 
 
 def load_normalisations(folder: Path) -> tuple[RecordedNormalisations, ...]:
-    """Those of every recorded study under ``folder``, by the names of the studies.
-
-    Raises:
-        RunError: a record is damaged, or of other runs than its study.
-    """
-    return tuple(_load(path) for path in sorted(folder.glob(f"*/{FILE}")))
-
-
-def _load(path: Path) -> RecordedNormalisations:
-    try:
-        found = Normalisations.model_validate(cast(dict[str, Any], read_json(path)))
-    except (OSError, ValueError, ValidationError) as error:
-        raise RunError(f"{path.name} in {path.parent.name} is damaged: record it again") from error
-    report = recorded_study(path.parent)
-    if unknown := set(found.runs) - {row.run_id for row in report.rows}:
-        raise RunError(f"{path.name} in {path.parent.name} is of unknown runs ({sorted(unknown)[0]}): record it again")
-    return RecordedNormalisations(report, found)
+    """Those of every recorded study under ``folder``, as ``recording.load_beside``."""
+    return tuple(RecordedNormalisations(*each) for each in load_beside(Normalisations, folder, FILE))

@@ -1,4 +1,7 @@
-"""A study's results written down for good, from one machine after another: what an earlier record holds stays in it."""
+"""A study's results written down for good, and beside them what else was measured of its runs.
+
+One machine after another may fill a record: what an earlier one holds stays in it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import pandas as pd
+from pydantic import Field, ValidationError, field_validator
 
 from .corpus import Corpus
 from .exceptions import RunError
@@ -16,6 +21,7 @@ from .report import (
     RESULTS_FILE,
     FailedRun,
     PairResults,
+    Recorded,
     StudyReport,
     collect,
     load_record,
@@ -23,6 +29,67 @@ from .report import (
 )
 from .runs import Evaluation, Run
 from .study import RunSpec, Study
+from .throughput import Provenance
+from .workspace import disk_errors, read_json, write_json
+
+Measure = TypeVar("Measure", bound="OfRuns")
+
+
+class OfRuns(Recorded):
+    """What was measured of some runs of a recorded study, in a file of its own beside the study's results."""
+
+    runs: tuple[str, ...] = Field(min_length=1)
+    provenance: Provenance
+
+    @field_validator("runs")
+    @classmethod
+    def _each_once(cls, runs: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(runs)) < len(runs):
+            raise ValueError("a run comes twice")
+        return runs
+
+
+def recorded_study(folder: Path) -> StudyReport:
+    """The study recorded in ``folder``.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    if not (folder / RESULTS_FILE).is_file():
+        raise RunError(f"{folder.name} holds no recorded study: record its results first")
+    return load_record(folder)
+
+
+def write_beside(measured: OfRuns, folder: Path, file: str) -> Path:
+    """Write a measure into the folder of a recorded study, in place of an earlier one; its path.
+
+    Raises:
+        RunError: the folder holds no recorded study, or cannot be written.
+    """
+    recorded_study(folder)
+    with disk_errors(file, RunError):
+        write_json(folder / file, measured.model_dump(mode="json"))
+    return folder / file
+
+
+def load_beside(kind: type[Measure], folder: Path, file: str) -> tuple[tuple[StudyReport, Measure], ...]:
+    """Every recorded study under ``folder`` that has such a file, by name, with what it holds.
+
+    Raises:
+        RunError: a record is damaged, or of other runs than its study.
+    """
+    return tuple(_beside(kind, path) for path in sorted(folder.glob(f"*/{file}")))
+
+
+def _beside(kind: type[Measure], path: Path) -> tuple[StudyReport, Measure]:
+    try:
+        measured = kind.model_validate(cast(dict[str, Any], read_json(path)))
+    except (OSError, ValueError, ValidationError) as error:
+        raise RunError(f"{path.name} in {path.parent.name} is damaged: record it again") from error
+    report = recorded_study(path.parent)
+    if unknown := set(measured.runs) - {row.run_id for row in report.rows}:
+        raise RunError(f"{path.name} in {path.parent.name} is of unknown runs ({sorted(unknown)[0]}): record it again")
+    return report, measured
 
 
 def record_study(  # noqa: PLR0913

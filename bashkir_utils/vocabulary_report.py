@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -467,8 +467,17 @@ def _interval(reports: Sequence[StudyReport], first: str, second: str) -> str:
 
 
 def _compared(reports: Sequence[StudyReport], first: str, second: str) -> dict[str, Any]:
-    report = next((each for each in reports if {first, second} <= each.arms.keys()), None)
-    if report is None or report.arms[first] == report.arms[second]:
+    found = next((each for each in reports if {first, second} <= each.arms.keys()), None)
+    if found is None or found.arms[first] == found.arms[second]:
         return {}
+    report = _on_machine_of(found, first)
     row = differences_from(report, report.arms[second]).loc[report.arms[first]]
     return {str(name): value for name, value in row.items()} | {"confidence": report.confidence}
+
+
+def _on_machine_of(report: StudyReport, run_id: str) -> StudyReport:
+    """The runs of the machine that trained one of them: equal minutes of another are another budget."""
+    machine = next(_machine(row) for row in report.rows if row.run_id == run_id)
+    rows = tuple(row for row in report.rows if _machine(row) == machine)
+    documents = report.documents[report.documents["run_id"].isin({row.run_id for row in rows})]
+    return replace(report, record=report.record.model_copy(update={"rows": rows}), documents=documents)

@@ -10,21 +10,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import pandas as pd
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from . import provenance
 from .exceptions import RunError
 from .generation import write
 from .markup import escape_markdown, html_table
-from .report import RESULTS_FILE, Recorded, StudyReport, diverged, load_record
+from .recording import OfRuns, load_beside, write_beside
+from .report import StudyReport, diverged
 from .runs import Run
 from .throughput import Provenance
 from .vocabulary_report import MIN_SPEEDUP, best_of_group, budget_table, with_budget
-from .workspace import Workspace, disk_errors, read_json, write_json
+from .workspace import Workspace
 
 FILE = "writing_speed.json"
 PROMPTS, NEW_TOKENS, ROUNDS = 8, 64, 5
@@ -33,10 +34,9 @@ Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class WritingSpeeds(Recorded):
+class WritingSpeeds(OfRuns):
     """Timed passes of several runs over the same prompts, greedily, so that every pass of a run writes the same."""
 
-    runs: tuple[str, ...] = Field(min_length=1)
     characters: tuple[Count, ...]
     """What each run wrote in one pass."""
     tokens: tuple[Count, ...]
@@ -49,14 +49,11 @@ class WritingSpeeds(Recorded):
     device: str
     threads: int
     remark: str = ""
-    provenance: Provenance
 
     @model_validator(mode="after")
     def _each_run_has_its_numbers(self) -> WritingSpeeds:
         if {len(row) for row in (self.characters, self.tokens, *self.seconds)} != {len(self.runs)}:
             raise ValueError("a row has more or fewer numbers than there are runs")
-        if len(set(self.runs)) < len(self.runs):
-            raise ValueError("a run comes twice")
         return self
 
     @property
@@ -186,27 +183,9 @@ def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
 # ------------------------------------------------------------------------------------------------------------- on disk
 
 
-def recorded_study(folder: Path) -> StudyReport:
-    """The study recorded in ``folder``.
-
-    Raises:
-        RunError: there is none, or it is damaged.
-    """
-    if not (folder / RESULTS_FILE).is_file():
-        raise RunError(f"{folder.name} holds no recorded study: record its results first")
-    return load_record(folder)
-
-
 def write_speeds(speeds: WritingSpeeds, folder: Path) -> Path:
-    """Write the record into the folder of a recorded study, in place of an earlier one; its path.
-
-    Raises:
-        RunError: the folder holds no recorded study, or cannot be written.
-    """
-    recorded_study(folder)
-    with disk_errors("the speeds", RunError):
-        write_json(folder / FILE, speeds.model_dump(mode="json"))
-    return folder / FILE
+    """As ``recording.write_beside``."""
+    return write_beside(speeds, folder, FILE)
 
 
 def load_speeds(folder: Path) -> tuple[RecordedSpeeds, ...]:
@@ -215,16 +194,5 @@ def load_speeds(folder: Path) -> tuple[RecordedSpeeds, ...]:
     Raises:
         RunError: a record is damaged, or of other runs than its study.
     """
-    found = {id(each.report): each for each in (_load(path) for path in sorted(folder.glob(f"*/{FILE}")))}
+    found = {id(report): RecordedSpeeds(report, speeds) for report, speeds in load_beside(WritingSpeeds, folder, FILE)}
     return tuple(found[id(report)] for report in with_budget([each.report for each in found.values()]))
-
-
-def _load(path: Path) -> RecordedSpeeds:
-    try:
-        speeds = WritingSpeeds.model_validate(cast(dict[str, Any], read_json(path)))
-    except (OSError, ValueError, ValidationError) as error:
-        raise RunError(f"{path.name} in {path.parent.name} is damaged: record it again") from error
-    report = recorded_study(path.parent)
-    if unknown := set(speeds.runs) - {row.run_id for row in report.rows}:
-        raise RunError(f"{path.name} in {path.parent.name} is of unknown runs ({sorted(unknown)[0]}): record it again")
-    return RecordedSpeeds(report, speeds)

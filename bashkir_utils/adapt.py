@@ -25,7 +25,7 @@ from .study import MethodSpec, ModelSpec
 from .workspace import Workspace
 
 AnyModel = PreTrainedModel | PeftModel
-_WRAPPERS = re.compile(r"\.(base_layer|lora_[AB]\.\w+)\b|^base_model\.model\.")
+_WRAPPERS = re.compile(r"\.(base_layer|lora_[AB]\.\w+|modules_to_save\.\w+)\b|^base_model\.model\.")
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,14 @@ def adapted_modules(model: AnyModel) -> list[str]:
 def parameter_table(model: AnyModel) -> pd.DataFrame:
     """Parameters by module name: columns module, total, trainable. 4-bit weights count as the numbers they stand for.
 
-    A tied output head is the input embedding and is counted once.
+    A tied output head is the input embedding and is counted once; of embeddings that an adapter trains whole, the copy
+    counts and the frozen original does not.
     """
     totals: dict[str, int] = defaultdict(int)
     trainable: dict[str, int] = defaultdict(int)
     for name, parameter in model.named_parameters():
+        if ".original_module." in name:
+            continue
         module = _WRAPPERS.sub("", name).rsplit(".", 2)[-2]
         state = getattr(parameter, "quant_state", None)
         count = state.shape.numel() if state is not None else parameter.numel()

@@ -280,7 +280,7 @@ def try_(
 ) -> None:
     """Open a page to type a prompt and see how two models go on, side by side, with their loss of every word.
 
-    The profile says how texts are continued and scored. Example: bashkir try smollm2-135m-lora_r8
+    The profile says how texts are continued and scored. Example: bashkir try smollm2-135m-lora_r8-s42-a07ff61c3ce6
     """
     from .trying import PageServer, choose_runs, open_bench, serve
 
@@ -453,20 +453,24 @@ def writing_speed(
     from . import writing_speed as speed
     from .language import chosen_prompts
     from .recording import recorded_study
-    from .runs import load_run
+    from .runs import is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
     report = recorded_study(folder)
-    chosen = [load_run(run_id, workspace) for run_id in speed.best_of_each_model(report)]
+    best = speed.best_of_each_model(report)
+    chosen = [load_run(run_id, workspace) for run_id in best if is_stored(run_id, workspace)]
+    if not chosen:
+        raise RunError(f"none of the recorded runs of {study.name} is in this store: train one here first")
     prompts = [prompt.text for prompt in chosen_prompts(study.generation)[: speed.PROMPTS]]
     found = speed.measure(chosen, prompts, workspace, new_tokens=new_tokens, rounds=rounds, remark=remark)
     path = speed.write_speeds(found, folder)
     against = speed.reference(report, found)
     each = (f"{report.labels[str(run_id)]} {ratio:.2f}" for run_id, ratio in found.speedups(against).items())
+    absent = f" ({len(best) - len(chosen)} are not in this store)" if len(chosen) < len(best) else ""
     _print(
-        f"{len(chosen)} models timed; characters a second over those of {report.labels[against]}: {', '.join(each)}; "
-        f"recorded in {path}"
+        f"{len(chosen)} models timed{absent}; characters a second over those of {report.labels[against]}: "
+        f"{', '.join(each)}; recorded in {path}"
     )
 
 
@@ -478,11 +482,11 @@ def normalisations(profile: ProfileOption = "vocabulary", corpus: CorpusOption =
     """
     from . import normalisations as both
     from .recording import recorded_study
-    from .runs import load_run
+    from .runs import is_stored, load_run
 
     study, text, workspace = _prepare(profile, corpus)
     folder = recorded_folder() / f"{study.name}-{text.fingerprint}"
-    rows = recorded_study(folder).rows
+    rows = [row for row in recorded_study(folder).rows if is_stored(row.run_id, workspace)]
     trimmed = [row for row in rows if row.kind != "zero_shot" and row.vocabulary and row.vocabulary.way == "trim"]
     chosen = [run for run in (load_run(row.run_id, workspace) for row in trimmed) if both.restorable(run.spec)]
     found = both.measure(chosen, text, study.evaluation, workspace)

@@ -1,4 +1,4 @@
-"""Pictures, results and findings of README.md and of the book's first page, written from what is recorded.
+"""Pictures with their data, results and findings of README.md and of the book's first page, written from records.
 
 A marked place in a page names what is written there and of what record; nothing else is touched. Of the studies of one
 name the newest is taken. ``paper``, ``reading``, ``vocabulary`` and ``budgets`` name the text that was measured on, by
@@ -25,7 +25,8 @@ from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
 from .forgetting_report import forgetting_findings
-from .markup import escape_html, escape_markdown
+from .markup import csv_text, escape_html, escape_markdown
+from .plots.figure_data import figure_table
 from .plots.rereading import converted
 from .plots.vocabulary import leaders
 from .plots.ways import as_svg, ways
@@ -37,6 +38,8 @@ from .workspace import disk_errors
 PAGES, RECORDED, PICTURES = ("README.md", "book/index.md"), "book/recorded", "book/static"
 DESCRIPTION = 10_000
 """Most characters of what is said of a picture: some sixty for each of all its ways."""
+DIGITS = 6
+"""Behind the point, of a number in a picture's data."""
 _BEGIN = r"<!-- (?P<what>[a-z]+) of (?P<name>[\w-]+)(?=[ ,])[^>]*-->\n"
 _PLACE = re.compile(rf"(?P<begin>{_BEGIN})(?:(?!<!-- ).)*(?P<end><!-- end -->)", re.DOTALL)
 _HEAD = ("way", "bits per byte", "from … to", "seeds", "trained parameters")
@@ -62,6 +65,11 @@ class Picture:
         """The file; the same each time."""
         return as_svg(self.figure, self.text)
 
+    @property
+    def csv(self) -> bytes:
+        """The numbers that are drawn."""
+        return csv_text(figure_table(self.figure).round(DIGITS)).encode()
+
 
 def load_records(folder: Path) -> Records:
     """Everything under ``book/recorded``; raises RunError where a record is damaged."""
@@ -81,7 +89,8 @@ def refresh(project: Path) -> list[Path]:
         texts = {page: (project / page).read_text(encoding="utf-8") for page in PAGES}
         written = {project / page: filled(text, records, page).encode() for page, text in texts.items()}
         for text in texts.values():
-            written |= {project / path: picture.svg for path, picture in pictures(text, records).items()}
+            for path, picture in pictures(text, records).items():
+                written |= {project / path: picture.svg, (project / path).with_suffix(".csv"): picture.csv}
         for path, content in written.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -239,8 +248,8 @@ _DRAWN: Mapping[str, Callable[[Records, str], Picture]] = MappingProxyType(
 _TOLD: Mapping[str, Callable[[Records, str], str]] = MappingProxyType(
     {
         "results": lambda records, name: results_markdown(newest(records.studies, name)),
-        "findings": lambda records, name: findings(newest(records.studies, name)),
-        "forgotten": lambda records, name: forgetting_findings(newest(records.studies, name)),
+        "findings": lambda records, name: _opened(findings(newest(records.studies, name)), 1),
+        "forgotten": lambda records, name: _opened(forgetting_findings(newest(records.studies, name)), 3),
         "budgets": lambda records, name: _budgets(_budgets_on(records.studies, name)),
         "reading": lambda records, name: _reading(_measured_on(records.lengths, name)),
     }
@@ -262,6 +271,16 @@ def _folded(studies: Sequence[StudyReport]) -> str:
     names = escape_html(", ".join(each.record.study for each in studies))
     summary = f"<summary>Where the numbers of {names} come from: text, weights, commit, machine, date</summary>"
     return "\n\n".join([f"<details>\n{summary}", *sources, "</details>"])
+
+
+def _opened(items: str, shown: int) -> str:
+    """The first items of a Markdown list of one line each; the others behind a line that opens."""
+    lines = items.splitlines()
+    rest = lines[shown:]
+    if not rest:
+        return items
+    folded = ["<details>\n<summary>The other findings, each with its interval</summary>", "\n".join(rest), "</details>"]
+    return "\n\n".join(["\n".join(lines[:shown]), *folded])
 
 
 def _reading(lengths: Lengths) -> str:

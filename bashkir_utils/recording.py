@@ -1,6 +1,7 @@
 """A study's results written down for good, and beside them what else was measured of its runs.
 
-One machine after another may fill a record: what an earlier one holds stays in it.
+One machine after another may fill a record: runs of an earlier one stay in it, with their scores. What is measured of
+continuations and of places (``errors_record``) is of the runs of one store, and is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ def record_study(  # noqa: PLR0913
 ) -> StudyReport:
     """Write a study's results into ``folder`` for the book to show beside live runs.
 
-    Runs of an older record there stay in it as :func:`with_earlier` says, so that several machines fill one record; a
-    damaged one is replaced.
+    Runs of an older record there stay in it as :func:`with_earlier` says, so that several machines fill one record, and
+    its remark with them unless there is a new one; a damaged record is replaced.
     ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
     ``remark`` what a reader must know of how the study was run, ``times_comparable`` whether its runs had the machine
     alike.
@@ -147,15 +148,21 @@ def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunS
     kept = {row.run_id for row in earlier.rows} & place.keys() - {row.run_id for row in report.rows}
     added = [row for row in earlier.rows if row.run_id in kept]
     rows = tuple(sorted([*report.rows, *added], key=lambda row: place.get(row.run_id, len(place))))
+    told = report.record
     has_run = {(row.model, row.method, row.seed) for row in rows}
     open_cells = {(cell.model.name, cell.method.name, cell.seed) for cell in cells} - has_run
     changed = {
         "rows": rows,
-        "pairs": _pairs(report.record.pairs, earlier, kept),
-        "failed": _failures(report.record.failed, earlier.record.failed, open_cells),
+        "pairs": _pairs(told.pairs, earlier, kept),
+        "failed": _failures(told.failed, earlier.record.failed, open_cells),
     }
+    if kept:
+        changed |= {
+            "remark": told.remark or earlier.record.remark,
+            "times_comparable": told.times_comparable and earlier.record.times_comparable,
+        }
     return StudyReport(
-        report.record.model_copy(update=changed),
+        told.model_copy(update=changed),
         _of_both(report.documents, earlier.documents, kept),
         _of_both(report.held_out, earlier.held_out, kept),
     )

@@ -6,7 +6,7 @@ The result is a plain folder of ``transformers`` that every module from here on 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,11 @@ class VocabularyRecord:
     old_entries: int
     """Rows of the old embedding matrix."""
     tokenizer_seconds: float
-    """Learning the entries."""
+    """Learning the entries, and checking that text comes back exactly."""
     embedding_seconds: float
-    """Making the embeddings; loading and writing the model are in neither."""
+    """Making the embeddings; loading and writing models are in neither."""
+    distillation: Mapping[str, Any] | None = None
+    """What a distillation read and how its loss fell (``distillation.DistillationResult``); None without one."""
 
     @property
     def new_ids(self) -> tuple[int, ...]:
@@ -88,7 +90,11 @@ def read_record(model: ModelSpec, workspace: Workspace) -> VocabularyRecord:
         raise ModelError(f"model {model.name!r}: its vocabulary is not made yet; a run of it makes it")
     content = read_json(path)
     return VocabularyRecord(
-        tuple(content["old_ids"]), content["old_entries"], content["tokenizer_seconds"], content["embedding_seconds"]
+        tuple(content["old_ids"]),
+        content["old_entries"],
+        content["tokenizer_seconds"],
+        content["embedding_seconds"],
+        content.get("distillation"),
     )
 
 
@@ -106,6 +112,7 @@ def _changed(
     tokenizer = load_tokenizer(model.base, workspace)
     distilled = spec.embeddings == "distilled"
     base = load_model(model.base, workspace, dtype=torch.float32 if distilled else "auto")
+    teacher = load_model(model.base, workspace) if distilled else None
     old_entries = _rows(base.get_input_embeddings()).shape[0]
     began = time.perf_counter()
     sample = sample_texts(texts, spec.characters)
@@ -114,11 +121,13 @@ def _changed(
     learned = time.perf_counter()
     change_embeddings(base, mixing(changed, tokenizer, old_entries, spec, texts), spec.seed)
     _name_special(base, changed.tokenizer)
-    if distilled:
-        settings, teacher = spec.distillation or DistillationSpec(), load_model(model.base, workspace)
+    told = None
+    if teacher is not None:
+        settings = spec.distillation or DistillationSpec()
         new = [place for place, old in enumerate(changed.old_ids) if old == NEW]
-        distil_embeddings(teacher, tokenizer, base, changed.tokenizer, sample, settings, trained_ids=new)
-    record = VocabularyRecord(changed.old_ids, old_entries, learned - began, time.perf_counter() - learned)
+        found = distil_embeddings(teacher, tokenizer, base, changed.tokenizer, sample, settings, trained_ids=new)
+        told = {**vars(found), "curve": found.curve.to_dict("list")}
+    record = VocabularyRecord(changed.old_ids, old_entries, learned - began, time.perf_counter() - learned, told)
     return base, changed.tokenizer, record
 
 
@@ -157,6 +166,8 @@ def mixing(
       may be cut otherwise than alone; entries that do not occur there take ``mean``;
     - ``distilled``: as ``mean``, which :mod:`~bashkir_utils.distillation` begins with;
     - ``random``: an empty row, which :func:`change_embeddings` draws.
+
+    A byte that the old vocabulary cannot write has an empty row in every way.
 
     Document boundaries of a replaced vocabulary are made of the old ones, whatever is asked for.
     """

@@ -31,6 +31,8 @@ MIN_REDUCTION = {4.0: 0.30, 60.0: 0.15}
 """By minutes of training, what chapter 10 set out to reach on real text: fewer bits per byte than the best own way."""
 MIN_SPEEDUP = 4.0
 """The same for characters a second in generation."""
+MOST_BEFORE = 0.05
+"""Share of a budget above which the time that a vocabulary was made in, before the clock starts, is pointed out."""
 NOTHING_RECORDED = "No study with a budget in minutes is recorded, so nothing is claimed."
 
 
@@ -187,6 +189,22 @@ def _budget_row(report: StudyReport, row: Result) -> dict[str, object]:
     }
 
 
+def training_curves(reports: Sequence[StudyReport]) -> pd.DataFrame:
+    """Validation loss of every trained run while it trained, of the studies whose budget is in minutes.
+
+    Returns:
+        columns machine, budget (minutes), run_id, minutes (of training so far), bits_per_byte (on validation blocks).
+    """
+    rows = [
+        (_machine(row), budget_minutes(report), row.run_id, point.seconds / 60, point.validation_bits_per_byte)
+        for report in with_budget(reports)
+        for row in report.rows
+        for point in row.curve
+        if point.validation_bits_per_byte is not None
+    ]
+    return pd.DataFrame(rows, columns=["machine", "budget", "run_id", "minutes", "bits_per_byte"])
+
+
 def reductions(table: pd.DataFrame) -> list[Reduction]:
     """For each budget that has both: how much lower the best way with another vocabulary is; diverged runs are out."""
     return [found for budget in by_budget(table) for found in _reduction(*budget)]
@@ -340,9 +358,17 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
         lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
     lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways.")
-    if not all(report.record.times_comparable for report in with_budget(reports)):
+    slow = table[table["vocabulary_seconds"] > MOST_BEFORE * 60 * table["minutes"]]
+    if len(slow):
+        told = ", ".join(
+            f"*{escape_markdown(row.way)}* {row.vocabulary_seconds:.0f} s before its {_minutes(row.minutes)}"
+            for row in slow.drop_duplicates("run_id").itertuples()
+        )
+        lines.append(f"Making a vocabulary and its rows is in no budget, nor in the operations: {told}.")
+    if uneven := [each.record.study for each in with_budget(reports) if not each.record.times_comparable]:
         lines.append(
-            "Not all runs had the machine alike: equal minutes were not equal time on it, so the order says little."
+            f"The runs of {escape_markdown(', '.join(uneven))} did not have the machine quite alike, as the remarks on "
+            "them say: equal minutes were not equal work, and small differences in the order say little."
         )
     return lines
 
@@ -352,7 +378,8 @@ def _reduction_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dic
     lines = {}
     for each in reductions(table):
         own = table[(table["group"] == "own") & (table[BUDGET] == [each.machine, each.minutes]).all(axis=1)]
-        aside = [_aim(reports, each), _whole_only(table, each, own), _interval(reports, each.changed_run, each.own_run)]
+        there = _of_budget(reports, each.machine, each.minutes)
+        aside = [_aim(there, each), _whole_only(table, each, own), _interval(there, each.changed_run, each.own_run)]
         closing = f" ({'; '.join(filter(None, aside))})" if any(aside) else ""
         standing = "the best" if own["arm"].nunique() > 1 else "the only way"
         lines[each.machine, each.minutes] = (
@@ -367,14 +394,16 @@ def _aim(reports: Sequence[StudyReport], each: Reduction) -> str:
     bar = MIN_REDUCTION.get(each.minutes)
     if bar is None:
         return ""
-    reached = f"this book set out for {bar:.0%}: {'reached' if each.share >= bar else 'not reached'}"
+    reached = each.share >= bar
     row = _compared(reports, each.changed_run, each.own_run)
-    least, most = (
-        (each.share * row[end] / row["difference"] for end in ("high", "low"))
-        if row.get("difference")
-        else (math.inf, math.inf)
-    )
-    return f"{reached}, which the interval does not decide" if least < bar < most else reached
+    if row.get("difference"):
+        least, most = (each.share * row[end] / row["difference"] for end in ("high", "low"))
+        if least < bar < most:
+            return (
+                f"this book set out for {bar:.0%}: these runs {'reach' if reached else 'miss'} it, and the interval, "
+                f"from {_change(least)} to {_change(most)}, leaves open whether others would"
+            )
+    return f"this book set out for {bar:.0%}: {'reached' if reached else 'not reached'}"
 
 
 def _whole_only(table: pd.DataFrame, each: Reduction, own: pd.DataFrame) -> str:
@@ -434,24 +463,34 @@ def _nothing_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> dict[
     """Whether a pretrained model beats one that began with nothing; a sentence that begins after its budget's name."""
     lines = {}
     for machine, minutes, part in by_budget(table):
+        there = _of_budget(reports, machine, minutes)
         first, second = best(part[part["group"] == "nothing"]), best(part[part["group"] != "nothing"])
         if first and second:
             lines[machine, minutes] = (
                 f"the best model trained from nothing (*{escape_markdown(first['way'])}*) needs "
                 f"{first['bits_per_byte']:.3f} bits per byte, the best adapted one "
                 f"(*{escape_markdown(second['way'])}*) {second['bits_per_byte']:.3f}"
-                f"{_verdict(reports, first['run_id'], second['run_id'])}."
+                f"{_verdict(there, first['run_id'], second['run_id'])}."
             )
+            own = best_of_group(part, "own")
+            if own and own["run_id"] != second["run_id"]:
+                lines[machine, minutes] += (
+                    f" The best with the model's own vocabulary (*{escape_markdown(own['way'])}*) needs "
+                    f"{own['bits_per_byte']:.3f}"
+                    f"{_verdict(there, first['run_id'], own['run_id'], 'the model from nothing', 'it')}."
+                )
     return lines
 
 
-def _verdict(reports: Sequence[StudyReport], first: str, second: str) -> str:
+def _verdict(
+    reports: Sequence[StudyReport], first: str, second: str, name: str = "the first", other: str = "the second"
+) -> str:
     """Who is ahead, with the interval that says so; empty for runs of two studies."""
     interval = _interval(reports, first, second)
     if not interval:
         return ""
     row = _compared(reports, first, second)
-    ahead = f"**{'the first' if row['difference'] < 0 else 'the second'} is ahead**"
+    ahead = f"**{name if row['difference'] < 0 else other} is ahead**"
     return f": {ahead if row['excludes_zero'] else 'no difference can be claimed'} ({interval})"
 
 
@@ -462,22 +501,25 @@ def _interval(reports: Sequence[StudyReport], first: str, second: str) -> str:
         return ""
     return (
         f"difference {row['difference']:+.3f}, {row['confidence']:.0%} interval {row['low']:+.3f} to "
-        f"{row['high']:+.3f}, corrected for all pairs of the study"
+        f"{row['high']:+.3f}, corrected for all pairs of ways of the study on this machine"
     )
 
 
 def _compared(reports: Sequence[StudyReport], first: str, second: str) -> dict[str, Any]:
-    found = next((each for each in reports if {first, second} <= each.arms.keys()), None)
-    if found is None or found.arms[first] == found.arms[second]:
+    report = next((each for each in reports if {first, second} <= each.arms.keys()), None)
+    if report is None or report.arms[first] == report.arms[second]:
         return {}
-    report = _on_machine_of(found, first)
     row = differences_from(report, report.arms[second]).loc[report.arms[first]]
     return {str(name): value for name, value in row.items()} | {"confidence": report.confidence}
 
 
-def _on_machine_of(report: StudyReport, run_id: str) -> StudyReport:
-    """The runs of the machine that trained one of them: equal minutes of another are another budget."""
-    machine = next(_machine(row) for row in report.rows if row.run_id == run_id)
+def _of_budget(reports: Sequence[StudyReport], machine: str, minutes: float) -> list[StudyReport]:
+    """The studies of one budget, each with its runs on that machine alone; a run may stand in studies of others too."""
+    found = (_on_machine(report, machine) for report in reports if budget_minutes(report) == minutes)
+    return [report for report in found if report.rows]
+
+
+def _on_machine(report: StudyReport, machine: str) -> StudyReport:
     rows = tuple(row for row in report.rows if _machine(row) == machine)
     documents = report.documents[report.documents["run_id"].isin({row.run_id for row in rows})]
     return replace(report, record=report.record.model_copy(update={"rows": rows}), documents=documents)

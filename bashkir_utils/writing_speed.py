@@ -125,6 +125,17 @@ def best_of_each_model(report: StudyReport) -> list[str]:
     return [row.run_id for row in rows if best[row.model] == row.run_id]
 
 
+def text_bytes_per_second(report: StudyReport, speeds: WritingSpeeds) -> pd.Series:
+    """Tokens a second (median over rounds) times the bytes that a token of the training text has, by run.
+
+    What a model writes greedily may repeat itself in short tokens or in long ones; this is the speed at which it would
+    write text like that which it read.
+    """
+    per_token = {row.run_id: row.bytes_seen / row.tokens_seen for row in report.rows if row.tokens_seen}
+    rate = pd.Series(speeds.tokens, index=list(speeds.runs)) / pd.DataFrame(speeds.seconds, columns=list(speeds.runs))
+    return rate.median() * pd.Series(per_token).reindex(list(speeds.runs))
+
+
 def reference(report: StudyReport, speeds: WritingSpeeds) -> str:
     """The run that speeds are held against: the best with the model's own vocabulary, or the first if there is none."""
     table = budget_table([report])
@@ -145,6 +156,7 @@ def speeds_html(report: StudyReport, speeds: WritingSpeeds) -> str:
             "slowest round": found.min().map("{:,.0f}".format),
             "fastest round": found.max().map("{:,.0f}".format),
             "characters/token": (characters / tokens).map("{:.2f}".format),
+            "bytes/s of text like the training text": text_bytes_per_second(report, speeds).map("{:,.0f}".format),
             f"times {report.labels[against]}": speeds.speedups(against).map("{:.2f}".format),
         }
     )
@@ -174,9 +186,12 @@ def finding(report: StudyReport, speeds: WritingSpeeds) -> str:
     if not math.isfinite(ratio):
         return f"*{escape_markdown(own['way'])}* wrote no character, so nothing is held against it."
     verdict = "reached" if ratio >= MIN_SPEEDUP else "not reached"
+    text = text_bytes_per_second(report, speeds)
+    alike = text[changed["run_id"]] / text[own["run_id"]]
+    more = f" In text cut as the training text is, it would be {alike:.1f} times." if math.isfinite(alike) else ""
     return (
         f"*{escape_markdown(changed['way'])}* writes {ratio:.1f} times as many characters a second as "
-        f"*{escape_markdown(own['way'])}* (this book set out for {MIN_SPEEDUP:g}: {verdict})."
+        f"*{escape_markdown(own['way'])}* (this book set out for {MIN_SPEEDUP:g}: {verdict}).{more}"
     )
 
 

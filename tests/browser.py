@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,6 +28,8 @@ LOCAL_SCHEMES = frozenset({"file", "data", "blob", "about"})
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 LOUD = frozenset({"error", "warning"})
 """Kinds of messages of the console that should not be."""
+SERIOUS = frozenset({"serious", "critical"})
+"""What axe-core calls the barriers that a page may not have."""
 
 
 @dataclass
@@ -86,3 +89,30 @@ def watched(browser: Browser, **settings: object) -> Iterator[Watched]:
     found.page.on("dialog", lambda dialog: (found.dialogs.append(dialog.message), dialog.dismiss()))
     yield found
     context.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core holds to be a serious or critical barrier, with the elements and the reason."""
+    # without `preload`: it fetches what style sheets import, from a wrong folder
+    found = page.evaluate("axe.run({resultTypes: ['violations'], preload: false})")["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]} {(node['any'] + node['all'] + node['none'])[0]['message']}"
+        for each in found
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+    ]
+
+
+def lasting_violations(page: Page) -> list[str]:
+    """As :func:`violations`; a page that a busy machine has not laid out yet is looked at again."""
+    found = violations(page)
+    if found:
+        page.wait_for_timeout(3000)
+        found = violations(page)
+    return found
+
+
+def barriers(page: Page) -> list[str]:
+    """What :func:`lasting_violations` finds on a page that has no axe-core yet."""
+    page.evaluate(AXE_SCRIPT)
+    return lasting_violations(page)

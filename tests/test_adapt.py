@@ -153,6 +153,15 @@ def test_parameter_table_counts_what_4_bit_numbers_stand_for(shared_workspace):
     assert row["total"] == 2 * 64 * 64 + q_proj
 
 
+def test_embeddings_that_an_adapter_trains_whole_are_counted_once(shared_workspace):
+    exact = load_model(ModelSpec(name="llama", source="random:llama"), shared_workspace)
+    model = made("llama", METHODS["lora"].model_copy(update={"embeddings": "all"}), shared_workspace)
+    table = parameter_table(model).set_index("module")
+    lora = sum(parameter.numel() for name, parameter in model.named_parameters() if "lora_" in name)
+    assert table["total"].sum() == sum(parameter.numel() for parameter in exact.parameters()) + lora
+    assert table.loc["embed_tokens"].tolist() == [exact.get_input_embeddings().weight.numel()] * 2
+
+
 def test_zero_shot_trains_nothing(shared_workspace):
     assert parameter_table(made("gpt2", ZERO_SHOT, shared_workspace))["trainable"].sum() == 0
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bashkir_utils.errors import measure, summarise_continuations
+from bashkir_utils.errors import measure, repetition_table, summarise_continuations
 from bashkir_utils.errors.degeneration import degeneration_table
 
 
@@ -44,3 +44,29 @@ def test_one_page_has_one_value_of_rep_4():
     by_summary = summarise_continuations(measure(rows).assign(broken_characters=0)).loc["m"]
     assert by_table["rep_4"] == by_summary["rep_4"] == pytest.approx(1 - 4 / 6)
     assert by_table["loop_share"] == by_summary["loop_share"] == pytest.approx((1 + 0) / 2)
+
+
+def test_repetition_has_intervals_that_draw_prompts():
+    """Two prompts, one looping and one not: of a draw either, both or the other, so the ends are 0 and 1."""
+    loop, plain = "ҡар " * 8, "бер ике өс дүрт биш алты"
+    rows = made([("m", loop, True), ("m", loop, True), ("m", plain, True), ("alone", plain, True), ("alone", "", True)])
+    table = repetition_table(measure(rows.assign(prompt=["a", "a", "b", "c", "d"])), 0.95)
+    both = table.loc["m"]
+    # eight times one word: five 4-grams, one of them distinct
+    assert both["rep_4"] == pytest.approx((0.8 + 0.8 + 0) / 3)
+    assert both[["rep_4_low", "rep_4_high"]].tolist() == pytest.approx([0, 0.8])
+    assert both["loop_share_low"] == 0
+    assert both["loop_share_high"] == pytest.approx(31 / 32)
+    # the text without words counts in neither, and one prompt can be drawn in one way
+    assert table.loc["alone", "rep_4"] == 0
+    assert table.loc["alone", ["rep_4_low", "rep_4_high"]].isna().all()
+
+
+def test_repetition_agrees_with_the_summary():
+    rows = made([("m", "ҡар яуа ҡар яуа ҡар", True), ("m", "бер", True), ("n", "", True)])
+    measured = measure(rows.assign(prompt=["a", "b", "a"]))
+    summary = summarise_continuations(measured)
+    pd.testing.assert_frame_equal(
+        repetition_table(measured, 0.95)[["rep_4", "loop_share", "distinct_2"]],
+        summary[["rep_4", "loop_share", "distinct_2"]],
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bashkir_utils.corpus.identify import knows
+from bashkir_utils.corpus.identify import identify, knows
 from bashkir_utils.study import GenerationSpec, load_study
 
 BOOK = Path(__file__).resolve().parent.parent / "book"
@@ -52,8 +52,17 @@ def test_every_term_is_defined_once_and_every_reference_has_its_term():
 
 def test_what_the_pages_cite_is_in_the_bibliography():
     known = set(re.findall(r"^@\w+\{(\w+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.MULTILINE))
-    for page in ("glossary.md", "your_language.md"):
+    for page in ("glossary.md", "your_language.md", "cluster.md"):
         text = (BOOK / page).read_text(encoding="utf-8")
         cited = {key for keys in re.findall(r"\{cite:[pt]\}`([^`]+)`", text) for key in keys.split(",")}
         assert cited
         assert cited <= known
+
+
+def test_the_exercise_on_the_identifier_says_what_it_answers():
+    page = (BOOK / "your_language.md").read_text(encoding="utf-8")
+    sentences = re.search(r'sentences = \["(.*?)", "(.*?)"\]', page).groups()
+    (first, probability), (second, _) = map(identify, sentences)
+    assert (first, second) == ("uz", "cv")
+    assert probability < 0.5
+    assert knows("cv")

@@ -12,9 +12,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from browser import Watched, watched
+from browser import Watched, lasting_violations, watched
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from whole_book import CHECKOUT, Built
 
 from bashkir_utils import book
@@ -22,7 +22,6 @@ from bashkir_utils import book
 CONTENTS = [path.relative_to(CHECKOUT).with_suffix(".html").as_posix() for path in book.contents(CHECKOUT)]
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
-SERIOUS = frozenset({"serious", "critical"})
 CYRILLIC = re.compile("[\u0400-\u052f]")
 MEGABYTE = 10**6
 LARGEST_PAGE = 3 * 2**20
@@ -48,27 +47,6 @@ def site(built: Built) -> Iterator[str]:
 def seen(browser: Browser) -> Iterator[Watched]:
     with watched(browser, viewport={"width": WIDTHS[0], "height": 900}, color_scheme="light") as found:
         yield found
-
-
-def violations(page: Page) -> list[str]:
-    """What axe-core holds to be a serious or critical barrier, with the elements and the reason."""
-    # without `preload`: it fetches what style sheets import, from a wrong folder
-    found = page.evaluate("axe.run({resultTypes: ['violations'], preload: false})")["violations"]
-    return [
-        f"{each['id']}: {node['html'][:200]} {(node['any'] + node['all'] + node['none'])[0]['message']}"
-        for each in found
-        if each["impact"] in SERIOUS
-        for node in each["nodes"]
-    ]
-
-
-def lasting_violations(page: Page) -> list[str]:
-    """As :func:`violations`; a page that a busy machine has not laid out yet is looked at again."""
-    found = violations(page)
-    if found:
-        page.wait_for_timeout(3000)
-        found = violations(page)
-    return found
 
 
 def local(url: str, root: Path) -> Path:

@@ -134,6 +134,11 @@ def test_letter_bars_and_repetition_bars(live):
     drawn(figure)
     assert [axes.get_xlabel() for axes in figure.axes] == [report.MEASURE_NAMES[m] for m in results.REPETITION]
     assert {"0.90", "–"} <= set(texts(figure))
+    with_ends = SUMMARY.assign(rep_4_low=0.25, rep_4_high=0.75)
+    first, second = results.repetition_bars(with_ends, "Repetition").axes[:2]
+    (lines,) = first.collections
+    assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[0.25, 0.75]] * len(SUMMARY)
+    assert not any(segment.size for segment in second.collections[0].get_segments())
 
 
 def test_the_papers_figures_are_coloured_and_named_as_theirs(live):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browser import watched
+from browser import barriers, watched
 from playwright.sync_api import Page, expect
 
 from bashkir_utils.rating import KEY_FILE, PAGE_FILE, Text, agreement, make_kit, read_ratings, write_kit
@@ -71,6 +71,17 @@ def download(page: Page, path: Path) -> Path:
     assert waiting.value.suggested_filename.startswith("rating-")
     waiting.value.save_as(path)
     return path
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1100), ("dark", 390)])
+def test_no_barrier_before_the_start_and_while_rating(browser, kit, scheme, width):
+    with watched(browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as found:
+        found.page.goto((kit / PAGE_FILE).as_uri())
+        assert barriers(found.page) == []
+        start(found.page, "Гөлнара")
+        rate(found.page, "Bashkir", 4, 5)
+        assert barriers(found.page) == []
+        found.assert_quiet()
 
 
 def test_rate_reload_download_and_read_back(seen, kit, tmp_path):

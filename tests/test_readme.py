@@ -1,9 +1,11 @@
+import io
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 import yaml
 from made_results import made, made_report
@@ -11,6 +13,7 @@ from test_vocabulary_report import budget
 from typer.testing import CliRunner
 
 from bashkir_utils import cli
+from bashkir_utils.comparisons import findings
 from bashkir_utils.exceptions import RunError
 from bashkir_utils.language import inflect
 from bashkir_utils.language.lexicon import COLUMNS, read_lexicon
@@ -26,7 +29,7 @@ from bashkir_utils.readme import (
     results_markdown,
 )
 from bashkir_utils.recording import record_study
-from bashkir_utils.report import FailedRun
+from bashkir_utils.report import FailedRun, load_recorded
 from bashkir_utils.workspace import recorded_folder
 
 ROOT = Path(__file__).parent.parent
@@ -77,12 +80,34 @@ def test_its_pictures_agree_with_the_records(records, page):
         root = ElementTree.fromstring((ROOT / path).read_bytes())
         title = root.find("{http://www.w3.org/2000/svg}title").text
         assert title == picture.text, "run `bashkir readme`"
+        written = pd.read_csv((ROOT / path).with_suffix(".csv"), keep_default_na=False)
+        drawn_now = pd.read_csv(io.BytesIO(picture.csv), keep_default_na=False)
+        pd.testing.assert_frame_equal(written, drawn_now, atol=1e-5)
+        assert len(written) >= 3
+
+
+def test_the_first_page_offers_the_data_of_its_pictures():
+    text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
+    asked = set(re.findall(r"\]\((static/[\w-]+)\.svg\)", text))
+    assert set(re.findall(r"<(static/[\w-]+)\.csv>`", text)) == asked
+    assert all((ROOT / "book" / f"{path}.csv").is_file() for path in asked)
 
 
 def test_the_first_page_shows_what_is_found_in_three_figures_and_a_table():
     text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
     assert len(re.findall(r"^!\[", text, re.MULTILINE)) == 3
     assert text.count("<!-- results of ") == 1
+
+
+def test_what_a_page_folds_is_all_there():
+    """The first page shows the first findings and folds the others away, a list of its own that GitHub reads too."""
+    text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
+    place = re.search(r"<!-- findings of study.*?<!-- end -->", text, re.DOTALL)[0]
+    shown, folded = place.split("<details>\n<summary>The other findings, each with its interval</summary>\n\n")
+    assert folded.endswith("\n\n</details>\n\n<!-- end -->")
+    said = findings(newest(load_recorded(recorded_folder()), "study")).splitlines()
+    assert re.findall("^- .*", shown, re.MULTILINE) == said[:1]
+    assert re.findall("^- .*", folded, re.MULTILINE) == said[1:]
 
 
 def test_its_numbers_are_those_of_the_file():
@@ -301,7 +326,7 @@ def test_the_command_writes_the_page_and_the_picture(project):
     assert (project / "README.md").read_text(encoding="utf-8") == filled(PLACES, records)
     assert "](static/results-made.svg)" in (project / "book" / "index.md").read_text(encoding="utf-8")
     assert (project / "book/static/results-made.svg").read_bytes() == picture_of_ways(records.studies[0]).svg
-    names = ("README.md", "book/index.md", "book/static/results-made.svg")
+    names = ("README.md", "book/index.md", "book/static/results-made.svg", "book/static/results-made.csv")
     assert done.output.splitlines() == [str(project / name) for name in names]
 
 

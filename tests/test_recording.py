@@ -110,3 +110,16 @@ def test_a_damaged_record_is_replaced(record, tmp_path):
     record(0, 1)
     (tmp_path / "recorded" / "x" / "results.json").write_text("{}")
     assert [row.method for row in record(2).rows] == ["lora_r8"]
+
+
+def test_what_was_said_of_kept_runs_stays_until_something_else_is_said(record):
+    record(0, remark="On a busy machine.", times_comparable=False)
+    both = record(1)
+    assert (both.record.remark, both.record.times_comparable) == ("On a busy machine.", False)
+    assert record(2, remark="On two machines.").record.remark == "On two machines."
+
+
+def test_what_was_said_of_runs_that_went_goes_with_them(record):
+    record(0, remark="On a busy machine.", times_comparable=False)
+    again = record(0)
+    assert (again.record.remark, again.record.times_comparable) == ("", True)

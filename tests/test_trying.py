@@ -17,7 +17,7 @@ from threading import Thread
 import pandas as pd
 import psutil
 import pytest
-from browser import watched
+from browser import barriers, watched
 from playwright.sync_api import expect
 
 from bashkir_utils import cli
@@ -461,6 +461,7 @@ def test_two_columns_with_words_and_their_losses(seen, bench):
     wait_until_done(page)
     columns = page.locator("#columns > section")
     assert columns.count() == 2
+    assert barriers(page) == []
     for place, side in enumerate(bench.sides):
         answer, column = side.answer(asked(), bench.how), columns.nth(place)
         assert column.locator("h2").inner_text() == side.name

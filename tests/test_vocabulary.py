@@ -84,6 +84,24 @@ def test_weights_by_hand():
     assert weighted == pytest.approx(mean)
 
 
+def test_weights_count_the_cuts_of_running_text():
+    """``bab`` is ba·b to the old tokenizer and b·ab to the new one; alone the old one would write ab as a·b."""
+    old, new = train_tokenizer(["ba " * 50], entries=258), train_tokenizer(["ab " * 50], entries=258)
+    changed = ChangedTokenizer(new, (NEW,) * 258)
+    rows = {spelling: i for i, spelling in wrapped(new).spellings.items()}
+    old_rows = wrapped(old).spellings
+
+    def made(embeddings, piece):
+        spec = REPLACE.model_copy(update={"embeddings": embeddings})
+        row = mixing(changed, old, 258, spec, ["bab"]).toarray()[rows[piece]]
+        return {old_rows[i]: row[i] for i in np.flatnonzero(row)}
+
+    assert made("mean", b"ab") == {b"a": 0.5, b"b": 0.5}
+    assert made("weighted", b"ab") == {b"ba": 0.5, b"b": 0.5}
+    assert made("weighted", b"b") == {b"ba": 1.0}
+    assert made("weighted", b"z") == {b"z": 1.0}, "it does not occur, so it takes the mean"
+
+
 def test_random_rows_are_left_empty_but_for_the_document_boundary():
     _, weights = replaced(embeddings="random")
     assert np.flatnonzero(weights.any(axis=1)).tolist() == [trained().eos_token_id]
@@ -302,6 +320,9 @@ def test_distilled_rows_begin_with_the_mean_and_move(way, text_corpus, shared_wo
         model = ModelSpec(name=f"d-{way}", source="random:llama", vocabulary=spec).on(text_corpus.fingerprint)
         prepare_vocabulary(model, text_corpus, shared_workspace)
         loaded[embeddings] = embedded(load_model(model, shared_workspace))
+    told = read_record(model, shared_workspace).distillation
+    assert told["curve"]["step"] == [1, 2, 3]
+    assert min(told["tokens"], told["teacher_tokens"], told["aligned"]) > 0
     moved = (loaded["mean"] - loaded["distilled"]).abs().amax(dim=1) > 0
     assert moved.any()
     if way == "extend":

@@ -73,6 +73,20 @@ def test_the_table_has_the_fastest_first_and_the_finding_names_the_aim(study, sp
     assert writing_speed.finding(study, silent) == "*own full* wrote no character, so nothing is held against it."
 
 
+def test_the_speed_in_text_like_the_training_text_does_not_depend_on_what_was_written(study, speeds):
+    """50 tokens in 1, 2 and 4 s are 25 a second at the median, of 1.8 bytes; new has 50 a second, here of 3.6 bytes."""
+    rows = [row.model_copy(update={"bytes_seen": 3600}) if row.model == "new" else row for row in study.rows]
+    longer = replace(study, record=study.record.model_copy(update={"rows": tuple(rows)}))
+    own, new, _ = speeds.runs
+    for characters in (speeds.characters, (1, 1, 1)):
+        found = writing_speed.text_bytes_per_second(longer, speeds.model_copy(update={"characters": characters}))
+        assert found[[own, new]].tolist() == pytest.approx([25 * 1.8, 50 * 3.6])
+    assert "In text cut as the training text is, it would be 4.0 times." in writing_speed.finding(longer, speeds)
+    untrained = [row.model_copy(update={"tokens_seen": 0, "bytes_seen": 0}) for row in study.rows]
+    unknown = replace(study, record=study.record.model_copy(update={"rows": tuple(untrained)}))
+    assert "In text cut" not in writing_speed.finding(unknown, speeds)
+
+
 def test_of_each_model_the_run_with_the_least_loss_is_timed(study):
     rows = [row for row in study.rows if row.kind != "zero_shot"]
     worse = rows[0].model_copy(

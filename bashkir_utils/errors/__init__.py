@@ -12,7 +12,14 @@ from .letters import (
 )
 from .loss import Scored, worst_documents, worst_words
 from .repetition import MAX_PERIOD, Loop, distinct, longest_loop, repeated_ngrams
-from .summary import MEASURES, SHARE_COLUMNS, beside_text, measure, summarise_continuations
+from .summary import (
+    MEASURES,
+    SHARE_COLUMNS,
+    beside_text,
+    measure,
+    repetition_table,
+    summarise_continuations,
+)
 from .switching import follow
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
     "measure",
     "non_bashkir_letter_share",
     "repeated_ngrams",
+    "repetition_table",
     "sentence_identifier",
     "share_in",
     "split_sentences",

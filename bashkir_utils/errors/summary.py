@@ -12,6 +12,7 @@ import pandas as pd
 from .identifier import CLASSES, UNDECIDED
 from .letters import non_bashkir_letter_share
 from .repetition import distinct, longest_loop, repeated_ngrams
+from .shares import mean_interval
 
 ORDERS = (1, 2, 3, 4)
 """Lengths n of the n-grams of rep-n and distinct-n."""
@@ -87,3 +88,21 @@ def summarise_continuations(measured: pd.DataFrame) -> pd.DataFrame:
     groups = measured.groupby("model", sort=False)
     means = groups[[name for name in MEASURES if name in measured]].mean()
     return groups.size().rename("continuations").to_frame().join(means)
+
+
+def repetition_table(measured: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """By model: means of rep_4 and loop_share, with intervals that draw prompts, and its distinct_2, one number.
+
+    Args:
+        measured: as :func:`measure` gives it, with the prompt of each continuation.
+        confidence: of each interval (columns ``…_low`` and ``…_high``); NaN where there is one prompt.
+    """
+    rows = {}
+    for model, own in measured.groupby("model", sort=False):
+        row = {"distinct_2": float(own["distinct_2"].mean())}
+        for name in ("rep_4", "loop_share"):
+            known = own.dropna(subset=[name])
+            low, high = mean_interval(known[name].to_numpy(dtype=float), known["prompt"].to_numpy(), confidence)
+            row |= {name: float(known[name].mean()), f"{name}_low": low, f"{name}_high": high}
+        rows[str(model)] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")

@@ -25,7 +25,9 @@ COPIED = ("_toc.yml", "genindex.md", "constraints.txt", "LICENSE-TEXT.md")
 NEUTRAL_RECORDS = ("plan",)
 """Folders of ``book/recorded`` that hold for every language: what training costs, with random weights."""
 FIRST_CHAPTER = "00_language.ipynb"
-_IGNORED = shutil.ignore_patterns("recorded", "*-*.svg", ".*")
+OPENINGS = ("08_rereading.md",)
+"""Templates of first cells of chapters whose own opening speaks of what folds away."""
+_IGNORED = shutil.ignore_patterns("recorded", "*-*.svg", "*-*.csv", ".*")
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ def _write_chapters(target: Path, origin: Path, language: Language, values: dict
             chapter.cells = _first_chapter(values)
         else:
             chapter = folded(chapter, language, profile)
+            if (opening := f"{path.stem}.md") in OPENINGS:
+                chapter.cells[0].source = _filled(opening, values)
         write_text(target / path.name, nbformat.writes(chapter) + "\n")
 
 

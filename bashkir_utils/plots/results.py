@@ -173,15 +173,24 @@ def letter_bars(shares: pd.DataFrame, title: str) -> Figure:
     return _stacked(shares, OKABE_ITO, "share of letters", title)
 
 
-def repetition_bars(summary: pd.DataFrame, title: str) -> Figure:
-    """One panel a measure of repetition (``errors.summarise_continuations``); each bar carries its value."""
-    figure, panels = new_figure(len(REPETITION), width=9.0, height=_height(summary))
+def repetition_bars(table: pd.DataFrame, title: str) -> Figure:
+    """One panel a measure of repetition; each bar carries its value, and its interval where the measure has one.
+
+    ``table`` is that of ``errors.repetition_table``, or any with the measures as columns.
+    """
+    figure, panels = new_figure(len(REPETITION), width=9.0, height=_height(table))
+    rows = range(len(table))
     with styled():
         for axes, measure, colour in zip(panels, REPETITION, OKABE_ITO, strict=False):
-            bars = axes.barh(range(len(summary)), summary[measure].fillna(0), color=colour)
-            axes.bar_label(bars, ["–" if pd.isna(value) else f"{value:.2f}" for value in summary[measure]], padding=2)
-            axes.set(xlim=(0, 1.15), xlabel=MEASURE_NAMES[measure])
-            _name_rows(axes, [str(label) for label in summary.index] if axes is panels[0] else [""] * len(summary))
+            values = table[measure].to_numpy(dtype=float)
+            ends = table.reindex(columns=[f"{measure}_low", f"{measure}_high"]).to_numpy(dtype=float).T
+            axes.barh(rows, np.nan_to_num(values), color=colour)
+            axes.hlines(rows, *ends, color="#000000", linewidth=1)
+            for row, value, end in zip(rows, values, np.fmax(values, ends[1]), strict=True):
+                shown = "–" if np.isnan(value) else f"{value:.2f}"
+                axes.annotate(shown, (np.nan_to_num(end), row), (3, 0), textcoords="offset points", va="center")
+            axes.set(xlim=(0, 1.2), xlabel=MEASURE_NAMES[measure])
+            _name_rows(axes, [str(label) for label in table.index] if axes is panels[0] else [""] * len(table))
         figure.suptitle(title, parse_math=False)
     return figure
 

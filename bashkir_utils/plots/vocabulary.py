@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from ..report import StudyReport
-from ..vocabulary_report import GROUP_NAMES, best_runs, budget_names, budget_table, by_budget
+from ..vocabulary_report import GROUP_NAMES, best_runs, budget_names, budget_table, by_budget, training_curves
 from .style import OKABE_ITO, new_figure, plain, styled
 
 GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
@@ -97,17 +97,19 @@ def _draw_group(axes: Axes, name: str, rows: pd.DataFrame, heights: Sequence[flo
 
 
 def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:
-    """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), one line a way and machine, intervals drawn.
+    """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), a line for each way, seed and machine.
 
-    ``table`` is a ``budget_table``. The stroke says where the vocabulary comes from; a way has its colour and mark on
-    every machine. Runs that diverged are left out.
+    Intervals are those over documents.
+
+    ``table`` is a ``budget_table``. The stroke says where the vocabulary comes from; a way has its colour and mark with
+    every seed and on every machine. Runs that diverged are left out.
     """
     table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
     figure, (axes,) = new_figure(width=8.0, height=4.6)
-    places = {way: place for place, way in enumerate(table["way"].unique())}
+    places = {arm: place for place, arm in enumerate(table["arm"].unique())}
     with styled():
-        for (_, way), points in table.groupby(["machine", "way"], sort=False):
-            _draw_way(axes, str(way), points.sort_values(cost), cost, places[way])
+        for (_, arm, _), points in table.groupby(["machine", "arm", "seed"], sort=False):
+            _draw_way(axes, str(arm), points.sort_values(cost), cost, places[arm])
         if len(table):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -142,3 +144,31 @@ def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int)
         capsize=2,
         label=f"{plain(way, 44)} ({GROUP_NAMES[kind]})",
     )
+
+
+def progress(reports: Sequence[StudyReport], title: str) -> Figure:
+    """Validation bits per byte against the minutes trained, one panel a budget: the best way of each group, every seed.
+
+    It is scored on a few blocks of the validation split, so its level is not that of the test documents.
+    """
+    table, points = budget_table(reports), training_curves(reports)
+    names, parts = budget_names(table), by_budget(table)
+    figure, axes = new_figure(rows=max(len(parts), 1), width=8.0, height=2.8 * max(len(parts), 1) + 0.6)
+    with styled():
+        for each, (machine, minutes, rows) in zip(axes, parts, strict=False):
+            there = points[(points["machine"] == machine) & (points["budget"] == minutes)]
+            _draw_progress(each, rows, there)
+            each.set_title(plain(names[machine, minutes], 90))
+        figure.suptitle(plain(title, 90))
+    return figure
+
+
+def _draw_progress(axes: Axes, rows: pd.DataFrame, points: pd.DataFrame) -> None:
+    for name, (colour, marker) in GROUP_LOOKS.items():
+        for run in best_runs(rows[rows["group"] == name]).itertuples():
+            own = points[points["run_id"] == run.run_id]
+            label = f"{plain(str(run.way), 44)} ({GROUP_NAMES[name]})"
+            axes.plot(own["minutes"], own["bits_per_byte"], color=colour, marker=marker, label=label)
+    axes.set(xlabel="minutes trained", ylabel="validation bits per byte")
+    if axes.lines:
+        axes.legend(fontsize="small")

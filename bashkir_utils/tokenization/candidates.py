@@ -129,7 +129,8 @@ def entrants(
 def sizes_for(texts: Iterable[str]) -> tuple[int, ...]:
     """The largest ``GRID_SIZES`` sizes with no more entries than the texts have words that come twice.
 
-    With more, even a vocabulary that held every such word whole would have entries to spare.
+    It is a rule of thumb for what is worth trying: entries that stand for rarer things than words that come twice are
+    seen too seldom to learn a row for.
     """
     counts = Counter(word for text in texts for word in LETTERS.findall(text.lower()))
     repeated = sum(count > 1 for count in counts.values())

@@ -9,7 +9,7 @@ import heapq
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -71,10 +71,10 @@ def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], n
         TokenizerError: not a BPE tokenizer, or the texts have too few pairs that come twice.
     """
     state = _state(tokenizer)
-    learned = _learn_merges(_counted_words(Backend.from_str(json.dumps(state)), texts), new_entries)
     entries = state["model"]["vocab"]
+    learned = _learn_merges(_counted_words(Backend.from_str(json.dumps(state)), texts), new_entries, entries)
     first = max(entries.values()) + 1
-    fresh = list(dict.fromkeys("".join(pair) for pair in learned if "".join(pair) not in entries))
+    fresh = _fresh(learned, entries)
     if len(fresh) < new_entries:
         raise TokenizerError(f"the text gives {len(fresh)} new entries and not {new_entries}: give more text")
     state["model"]["vocab"] |= {piece: first + place for place, piece in enumerate(fresh)}
@@ -196,9 +196,17 @@ def _joined(word: list[str], pair: Pair) -> list[str]:
     return out
 
 
-def _learn_merges(words: dict[tuple[str, ...], int], count: int) -> list[Pair]:
-    pairs, learned = _Pairs(words), list[Pair]()
-    while len(learned) < count and (found := pairs.most_frequent()) is not None and found[1] > 1:
+def _learn_merges(words: dict[tuple[str, ...], int], count: int, known: Collection[str]) -> list[Pair]:
+    """Merges in the order of their rank until they make ``count`` pieces that are not known yet, or the text ends."""
+    pairs, learned, made = _Pairs(words), list[Pair](), set[str]()
+    while len(made) < count and (found := pairs.most_frequent()) is not None and found[1] > 1:
         learned.append(found[0])
+        if (piece := "".join(found[0])) not in known:
+            made.add(piece)
         pairs.join(found[0])
     return learned
+
+
+def _fresh(learned: Sequence[Pair], known: Collection[str]) -> list[str]:
+    """The pieces that the merges make and that are not known yet, each once, in their order."""
+    return list(dict.fromkeys("".join(pair) for pair in learned if "".join(pair) not in known))

@@ -89,8 +89,8 @@ def refresh(project: Path) -> list[Path]:
         texts = {page: (project / page).read_text(encoding="utf-8") for page in PAGES}
         written = {project / page: filled(text, records, page).encode() for page, text in texts.items()}
         for text in texts.values():
-            for path, picture in pictures(text, records).items():
-                written |= {project / path: picture.svg, (project / path).with_suffix(".csv"): picture.csv}
+            for place, picture in pictures(text, records).items():
+                written |= {project / place: picture.svg, (project / place).with_suffix(".csv"): picture.csv}
         for path, content in written.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

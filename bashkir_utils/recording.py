@@ -151,7 +151,7 @@ def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunS
     told = report.record
     has_run = {(row.model, row.method, row.seed) for row in rows}
     open_cells = {(cell.model.name, cell.method.name, cell.seed) for cell in cells} - has_run
-    changed = {
+    changed: dict[str, object] = {
         "rows": rows,
         "pairs": _pairs(told.pairs, earlier, kept),
         "failed": _failures(told.failed, earlier.record.failed, open_cells),

@@ -624,7 +624,7 @@ def _tokenizers_or_models(table: pd.DataFrame, draws: Draws) -> str:
     cuts = {kind: _cut(drawn[kept.index], kept["perplexity"]) for kind, drawn in _kinds(draws).items()}
     verdict = _verdict({kind: each >= loss for kind, each in cuts.items()})
     return (
-        f"{verdict}, of the tokenizer: among the {len(kept)} results without {apart} the bytes per token differ "
+        f"{verdict}: of the tokenizer, among the {len(kept)} results without {apart} the bytes per token differ "
         f"{cut:.2f} times ({_quantiles(cuts, '{:.2f}')}), the losses per token {loss:.2f} times."
     )
 

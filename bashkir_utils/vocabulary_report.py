@@ -354,15 +354,15 @@ def _items(lines: Sequence[str]) -> str:
 
 def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     """What the numbers do not say."""
-    lines = []
+    lines = ["Intervals of differences are corrected for all pairs of ways of the study on that machine (Holm)."]
     if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
         lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
     lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways.")
     slow = table[table["vocabulary_seconds"] > MOST_BEFORE * 60 * table["minutes"]]
     if len(slow):
         told = ", ".join(
-            f"*{escape_markdown(row.way)}* {row.vocabulary_seconds:.0f} s before its {_minutes(row.minutes)}"
-            for row in slow.drop_duplicates("run_id").itertuples()
+            f"*{escape_markdown(row['way'])}* {row['vocabulary_seconds']:.0f} s before its {_minutes(row['minutes'])}"
+            for row in slow.drop_duplicates("run_id").to_dict("records")
         )
         lines.append(f"Making a vocabulary and its rows is in no budget, nor in the operations: {told}.")
     if uneven := [each.record.study for each in with_budget(reports) if not each.record.times_comparable]:
@@ -500,8 +500,7 @@ def _interval(reports: Sequence[StudyReport], first: str, second: str) -> str:
     if not row:
         return ""
     return (
-        f"difference {row['difference']:+.3f}, {row['confidence']:.0%} interval {row['low']:+.3f} to "
-        f"{row['high']:+.3f}, corrected for all pairs of ways of the study on this machine"
+        f"difference {row['difference']:+.3f}, {row['confidence']:.0%} interval {row['low']:+.3f} to {row['high']:+.3f}"
     )
 
 

@@ -31,7 +31,7 @@ MIN_REDUCTION = {4.0: 0.30, 60.0: 0.15}
 """By minutes of training, what chapter 10 set out to reach on real text: fewer bits per byte than the best own way."""
 MIN_SPEEDUP = 4.0
 """The same for characters a second in generation."""
-MOST_BEFORE = 0.05
+MOST_BEFORE = 0.1
 """Share of a budget above which the time that a vocabulary was made in, before the clock starts, is pointed out."""
 NOTHING_RECORDED = "No study with a budget in minutes is recorded, so nothing is claimed."
 
@@ -333,19 +333,65 @@ def findings(reports: Sequence[StudyReport]) -> str:
 
 
 def headlines(reports: Sequence[StudyReport]) -> str:
-    """The :func:`findings` with one item a budget, for a page that leaves the rest to the chapter."""
+    """Markdown for a page that leaves the rest to the chapter: a table with one row a budget, aims, and cautions.
+
+    The table has the best way of each group with its bits per byte, what the best with another vocabulary gains over
+    the best with the model's own, with the interval of the difference, and where from nothing stands.
+    """
     table = budget_table(reports)
     if table.empty:
         return NOTHING_RECORDED
-    gained, nothing = _reduction_lines(reports, table), _nothing_lines(reports, table)
-    lines = []
-    for key, name in budget_names(table).items():
-        if said := [each[key] for each in (gained, nothing) if key in each]:
-            first, *more = said
-            lines.append(
-                " ".join([f"After {escape_markdown(name)} {first}", *(each[0].upper() + each[1:] for each in more)])
-            )
-    return _items([*lines, *_alone_range(table), *_cautions(reports, table)])
+    names = budget_names(table)
+    head = ("after", GROUP_NAMES["own"], GROUP_NAMES["changed"], "fewer bits per byte", GROUP_NAMES["nothing"])
+    rows = [
+        (escape_markdown(names[machine, minutes]), *_headline(_of_budget(reports, machine, minutes), part))
+        for machine, minutes, part in by_budget(table)
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
+    told = [*_aim_lines(reports, table), *_alone_range(table), *_cautions(reports, table)]
+    return "\n".join(lines) + f"\n\n{_items(told)}"
+
+
+def _headline(reports: Sequence[StudyReport], part: pd.DataFrame) -> tuple[str, ...]:
+    """The cells of one budget: its best ways, what the other vocabulary gains, and where from nothing stands."""
+    own, changed, nothing = (best_of_group(part, name) for name in GROUP_NAMES)
+    gain = ""
+    if own and changed:
+        share = 1 - changed["bits_per_byte"] / own["bits_per_byte"]
+        ends = _share_ends(reports, share, changed["run_id"], own["run_id"])
+        gain = f"{share:.1%}" + (f" ({ends[0]:.1%} to {ends[1]:.1%})" if ends else "")
+    stands = [
+        f"{word} {name}"
+        for row, name in ((own, "the own vocabulary"), (changed, "the other"))
+        if nothing and row and (word := _standing(reports, nothing["run_id"], row["run_id"]))
+    ]
+    from_nothing = _way_cell(nothing) + (f", {' and '.join(stands)}" if stands else "")
+    return _way_cell(own), _way_cell(changed), gain, from_nothing
+
+
+def _way_cell(row: dict[str, Any]) -> str:
+    return f"{row['bits_per_byte']:.3f} *{escape_markdown(row['way'])}*" if row else "–"
+
+
+def _standing(reports: Sequence[StudyReport], first: str, second: str) -> str:
+    """Where the first run stands beside the second, by the corrected interval; empty for runs of two studies."""
+    row = _compared(reports, first, second)
+    if not row:
+        return ""
+    if not row["excludes_zero"]:
+        return "not to be told from"
+    return "ahead of" if row["difference"] < 0 else "behind"
+
+
+def _aim_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
+    """Of each budget with an aim whether it was reached, and of each whether layers were left out of one side alone."""
+    names, lines = budget_names(table), []
+    for each in reductions(table):
+        own = table[(table["group"] == "own") & (table[BUDGET] == [each.machine, each.minutes]).all(axis=1)]
+        there = _of_budget(reports, each.machine, each.minutes)
+        if said := "; ".join(filter(None, (_aim(there, each), _whole_only(table, each, own)))):
+            lines.append(f"After {escape_markdown(names[each.machine, each.minutes])}: {said}.")
+    return lines
 
 
 def _items(lines: Sequence[str]) -> str:
@@ -361,10 +407,10 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     slow = table[table["vocabulary_seconds"] > MOST_BEFORE * 60 * table["minutes"]]
     if len(slow):
         told = ", ".join(
-            f"*{escape_markdown(row['way'])}* {row['vocabulary_seconds']:.0f} s before its {_minutes(row['minutes'])}"
+            f"*{escape_markdown(row['arm'])}* {row['vocabulary_seconds']:.0f} s before its {_minutes(row['minutes'])}"
             for row in slow.drop_duplicates("run_id").to_dict("records")
         )
-        lines.append(f"Making a vocabulary and its rows is in no budget, nor in the operations: {told}.")
+        lines.append(f"Making a vocabulary and its rows is in no budget and no operations; it took long for {told}.")
     if uneven := [each.record.study for each in with_budget(reports) if not each.record.times_comparable]:
         lines.append(
             f"The runs of {escape_markdown(', '.join(uneven))} did not have the machine quite alike, as the remarks on "
@@ -395,15 +441,24 @@ def _aim(reports: Sequence[StudyReport], each: Reduction) -> str:
     if bar is None:
         return ""
     reached = each.share >= bar
-    row = _compared(reports, each.changed_run, each.own_run)
-    if row.get("difference"):
-        least, most = (each.share * row[end] / row["difference"] for end in ("high", "low"))
-        if least < bar < most:
-            return (
-                f"this book set out for {bar:.0%}: these runs {'reach' if reached else 'miss'} it, and the interval, "
-                f"from {_change(least)} to {_change(most)}, leaves open whether others would"
-            )
+    ends = _share_ends(reports, each.share, each.changed_run, each.own_run)
+    if ends and ends[0] < bar < ends[1]:
+        return (
+            f"this book set out for {bar:.0%}: these runs {'reach' if reached else 'miss'} it, and the interval, "
+            f"from {_change(ends[0])} to {_change(ends[1])}, leaves open whether others would"
+        )
     return f"this book set out for {bar:.0%}: {'reached' if reached else 'not reached'}"
+
+
+def _share_ends(
+    reports: Sequence[StudyReport], share: float, changed_run: str, own_run: str
+) -> tuple[float, float] | None:
+    """The interval of the difference as shares of the own way's bits per byte; None where there is no interval."""
+    row = _compared(reports, changed_run, own_run)
+    if not row or not row["difference"]:
+        return None
+    low, high = sorted(share * row[end] / row["difference"] for end in ("low", "high"))
+    return low, high
 
 
 def _whole_only(table: pd.DataFrame, each: Reduction, own: pd.DataFrame) -> str:

@@ -282,8 +282,8 @@ def test_studies_of_equal_time_are_shown_by_the_text_that_they_were_measured_on(
     fingerprint = short.record.corpus.fingerprint
     records = Records((older, long, short, made_report(tmp_path / "other")))
     text = filled(f"<!-- budgets of {fingerprint} -->\n<!-- end -->\n", records).replace("\\", "")
-    assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in text
-    assert "After 60 minutes" in text
+    assert "| 4 minutes | 2.000 *own full* | 1.300 *new full* | 35.0% (" in text
+    assert "| 60 minutes | 2.000" in text
     folded = text[text.index("<details>\n<summary>") : text.index("</details>")]
     assert folded.count("\n\n**Recorded study") == 2, "a blank line before each: it is Markdown"
     asked = f"<!-- vocabulary of {fingerprint} -->\n<!-- end -->\n"

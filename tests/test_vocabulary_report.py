@@ -36,6 +36,13 @@ def budget(tmp_path, minutes, bits):
     return replace(made, record=made.record.model_copy(update={"rows": tuple(rows), "settings": settings}))
 
 
+def as_said(report):
+    """The same study with documents whose losses are as its bits per byte say."""
+    bits = {row.run_id: row.bits_per_byte.value for row in report.rows}
+    shared = report.documents.groupby("id")["nll"].transform("first")
+    return replace(report, documents=report.documents.assign(nll=shared * report.documents["run_id"].map(bits) / 2))
+
+
 @pytest.fixture
 def reports(tmp_path):
     return [
@@ -121,7 +128,7 @@ def test_studies_of_two_texts_are_held_apart(reports):
 
 
 def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
-    said = vocabulary_report.findings(reports)
+    said = vocabulary_report.findings([as_said(each) for each in reports])
     assert "After 4 minutes *new full* needs 35.0% fewer bits per byte than *own full*" in said
     assert "(this book set out for 30%: reached; difference " in said
     assert "(this book set out for 15%: reached; difference " in said
@@ -280,18 +287,49 @@ def test_a_way_looks_alike_with_every_seed(reports):
     assert len(axes.containers) == 6
 
 
-def test_headlines_have_one_item_a_budget_and_the_range_of_the_vocabulary_alone(reports):
-    short, long, alone = vocabulary_report.headlines(reports).splitlines()[:3]
-    assert short.startswith("- After 4 minutes *new full* needs 35.0% fewer")
-    assert re.search(r"to [+-][\d.]+\)\. The best model trained from nothing \(\*fresh full\*\) needs 1\.400", short)
-    assert long.startswith("- After 60 minutes *new full* needs 20.0% fewer")
-    assert alone.endswith(
+def test_headlines_are_a_table_of_budgets_with_the_best_of_each_group(reports):
+    short, long, *told = vocabulary_report.headlines(reports).splitlines()[2:]
+    cells = [cell.strip() for cell in short.strip("|").split("|")]
+    assert cells[:3] == ["4 minutes", "2.000 *own full*", "1.300 *new full*"]
+    assert re.fullmatch(r"35\.0% \(-?[\d.]+% to -?[\d.]+%\)", cells[3])
+    assert cells[4].startswith("1.400 *fresh full*, ")
+    assert [cell.strip() for cell in long.strip("|").split("|")][:3] == [
+        "60 minutes", "1.500 *own full*", "1.200 *new full*",
+    ]  # fmt: skip
+    assert told[1].startswith("- After 4 minutes: this book set out for 30%: ")
+    assert told[2].startswith("- After 60 minutes: this book set out for 15%: ")
+    assert told[3].endswith(
         "in 2 comparisons with the model's own: 20.0% fewer (*new full*) to 35.0% fewer (*new full*) bits per byte."
     )
     assert "in 1 comparison with the model's own: 20.0% fewer (*new full*) bits" in vocabulary_report.headlines(
         reports[:1]
     )
     assert vocabulary_report.headlines([]) == vocabulary_report.findings([])
+
+
+@pytest.mark.parametrize(
+    ("factor", "stands"),
+    [
+        (0.5, "ahead of the own vocabulary and ahead of the other"),
+        (2.0, "behind the own vocabulary and behind the other"),
+    ],
+)
+def test_a_headline_says_where_from_nothing_stands(tmp_path, factor, stands):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    same = replace(
+        report, documents=report.documents.assign(nll=report.documents.groupby("id")["nll"].transform("first"))
+    )
+    assert f"*fresh full*, {stands} |" in vocabulary_report.headlines([louder(same, "fresh", factor)])
+    assert "not to be told from the own vocabulary and not to be told from the other |" in vocabulary_report.headlines(
+        [same]
+    )
+
+
+def test_a_headline_without_one_of_the_groups_has_a_dash(tmp_path):
+    report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
+    rows = tuple(row for row in report.rows if row.model != "fresh")
+    without = replace(report, record=report.record.model_copy(update={"rows": rows}))
+    assert vocabulary_report.headlines([without]).splitlines()[2].endswith("| – |")
 
 
 def test_an_aim_that_the_interval_straddles_is_not_decided(tmp_path):
@@ -302,7 +340,7 @@ def test_an_aim_that_the_interval_straddles_is_not_decided(tmp_path):
         "whether others would; difference",
         said,
     )
-    assert "30%: reached; difference" in vocabulary_report.findings([report])
+    assert "30%: reached; difference" in vocabulary_report.findings([as_said(report)])
 
 
 def widened(report):
@@ -365,7 +403,7 @@ def test_a_vocabulary_that_took_long_to_make_is_pointed_out(tmp_path):
     rows = tuple(row.model_copy(update={"vocabulary": facts}) if row.model == "new" else row for row in report.rows)
     slow = replace(report, record=report.record.model_copy(update={"rows": rows}))
     said = vocabulary_report.findings([slow])
-    assert "is in no budget, nor in the operations: *new full* 118 s before its 4 minutes." in said
+    assert "and no operations; it took long for *new full* 118 s before its 4 minutes." in said
 
 
 def test_layers_left_out_of_one_side_alone_are_told(tmp_path):

@@ -49,11 +49,12 @@ def test_one_page_has_one_value_of_rep_4():
 def test_repetition_has_intervals_that_draw_prompts():
     """Two prompts, one looping and one not: of a draw either, both or the other, so the ends are those of either."""
     loop, plain = "ҡар " * 8, "бер ике өс дүрт биш алты"
-    rows = made([("m", loop, True), ("m", loop, True), ("m", plain, True), ("alone", plain, True), ("alone", "", True)])
-    table = repetition_table(measure(rows.assign(prompt=["a", "a", "b", "c", "d"])), 0.95)
+    alone = [("alone", plain, True), ("alone", "", True)]
+    rows = made([*[("m", loop, True)] * 8, *[("m", plain, True)] * 4, *alone])
+    table = repetition_table(measure(rows.assign(prompt=[*"aaaaaaaabbbb", "c", "d"])), 0.95)
     both = table.loc["m"]
     # eight times one word: five 4-grams, one of them distinct
-    assert both["rep_4"] == pytest.approx((0.8 + 0.8 + 0) / 3)
+    assert both["rep_4"] == pytest.approx(0.8 * 8 / 12)
     assert both[["rep_4_low", "rep_4_high"]].tolist() == pytest.approx([0, 0.8])
     assert both["loop_share_low"] == 0
     assert both["loop_share_high"] == 1

@@ -330,7 +330,8 @@ def record(
     """Write the results of a study's finished runs to book/recorded/, where the results chapter shows them.
 
     A study may be recorded while it grows: what is in the store is written, and what is missing is named. Runs that
-    were recorded before and are not in this machine's store stay; to begin anew, remove the record's folder.
+    were recorded before and are not in this machine's store stay; to begin anew, remove the record's folder. What is
+    measured of continuations and of places is of this store's runs alone.
     Example: bashkir record --profile study --corpus texts.zip
     """
     from . import errors_record, forgetting_report, pairs_report
@@ -381,7 +382,7 @@ def record(
         "that failed": len(report.record.failed),
         "not scored yet and left out": 0 if complete else len(stored) - len(found),
         "without minimal pairs": len(rows) - len(pairs_report.scored_runs(report)) if with_pairs else 0,
-        "without continuations": len(found) - len(writers),
+        "without continuations": len(rows) - len(writers),
         "without other languages": len(rows) - report.held_out["run_id"].nunique() if study.forgetting else 0,
     }
     _print(", ".join([f"{len(rows)} runs recorded in {folder}", *(f"{n} {what}" for what, n in counted.items() if n)]))

@@ -19,14 +19,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from . import rereading, vocabulary_report
 from .comparisons import Arm, arms, findings
 from .exceptions import RunError
 from .forgetting_report import forgetting_findings
 from .markup import csv_text, escape_html, escape_markdown
-from .plots.figure_data import figure_table
+from .plots.figure_data import DataFigure, figure_table
 from .plots.rereading import converted
 from .plots.vocabulary import leaders
 from .plots.ways import as_svg, ways
@@ -57,7 +56,7 @@ class Records:
 class Picture:
     """A figure and what it shows, in words and with its numbers."""
 
-    figure: Figure
+    figure: DataFigure
     text: str
 
     @property
@@ -68,7 +67,8 @@ class Picture:
     @property
     def csv(self) -> bytes:
         """The numbers that are drawn."""
-        return csv_text(figure_table(self.figure).round(DIGITS)).encode()
+        given = self.figure.data
+        return csv_text((figure_table(self.figure) if given is None else given).round(DIGITS)).encode()
 
 
 def load_records(folder: Path) -> Records:
@@ -279,7 +279,11 @@ def _opened(items: str, shown: int) -> str:
     rest = lines[shown:]
     if not rest:
         return items
-    folded = ["<details>\n<summary>The other findings, each with its interval</summary>", "\n".join(rest), "</details>"]
+    folded = [
+        "<details>\n<summary>The other findings, and what they do not say</summary>",
+        "\n".join(rest),
+        "</details>",
+    ]
     return "\n\n".join(["\n".join(lines[:shown]), *folded])
 
 

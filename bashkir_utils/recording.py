@@ -6,7 +6,6 @@ continuations and of places (``errors_record``) is of the runs of one store, and
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,31 +108,30 @@ def record_study(  # noqa: PLR0913
     """Write a study's results into ``folder`` for the book to show beside live runs.
 
     Runs of an older record there stay in it as :func:`with_earlier` says, so that several machines fill one record, and
-    its remark with them unless there is a new one; a damaged record is replaced.
+    its remark with them unless there is a new one.
     ``held_out`` is that of ``forgetting_report.collect_held_out``, ``failed`` the cells that have no run and why,
     ``remark`` what a reader must know of how the study was run, ``times_comparable`` whether its runs had the machine
     alike.
 
     Raises:
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written, its record is damaged, or has a run of a budget in minutes that another
+            machine trained.
     """
     collected = collect(study, corpus, runs, evaluations, pairs, failed=failed)
     told = {"remark": remark, "times_comparable": times_comparable}
     report = replace(collected, record=collected.record.model_copy(update=told))
     report = report if held_out is None else replace(report, held_out=held_out)
-    if earlier := _readable(folder):
-        report = with_earlier(report, earlier, study.all_cells(corpus.fingerprint))
+    if (folder / RESULTS_FILE).is_file():
+        report = with_earlier(report, _readable(folder), study.all_cells(corpus.fingerprint))
     write_report(report, folder)
     return report
 
 
-def _readable(folder: Path) -> StudyReport | None:
-    """The record in a folder; None where there is none, or a damaged one, which says that it is to be written again."""
-    if not (folder / RESULTS_FILE).is_file():
-        return None
-    with contextlib.suppress(RunError):
+def _readable(folder: Path) -> StudyReport:
+    try:
         return load_record(folder)
-    return None
+    except RunError as error:
+        raise RunError(f"{error}; nothing was written: remove its folder to begin anew") from error
 
 
 def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunSpec]) -> StudyReport:
@@ -141,9 +139,13 @@ def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunS
 
     Only what is still a cell of the study is kept, and nothing if the two are of different texts or were scored with
     different settings: their losses would not compare.
+
+    Raises:
+        RunError: both have a run whose budget is in minutes, of two machines.
     """
     if _scored_as(report) != _scored_as(earlier):
         return report
+    _check_machines(report, earlier)
     place = {cell.run_id: index for index, cell in enumerate(cells)}
     kept = {row.run_id for row in earlier.rows} & place.keys() - {row.run_id for row in report.rows}
     added = [row for row in earlier.rows if row.run_id in kept]
@@ -166,6 +168,19 @@ def with_earlier(report: StudyReport, earlier: StudyReport, cells: Sequence[RunS
         _of_both(report.documents, earlier.documents, kept),
         _of_both(report.held_out, earlier.held_out, kept),
     )
+
+
+def _check_machines(report: StudyReport, earlier: StudyReport) -> None:
+    """Tokens are the same everywhere, and a newer run of as many replaces an older one; minutes are not."""
+    if report.record.settings["training"].get("minutes") is None:
+        return
+    before = {row.run_id: row.machine for row in earlier.rows}
+    for row in report.rows:
+        if before.get(row.run_id, row.machine) != row.machine:
+            raise RunError(
+                f"run {row.run_id} is recorded from another machine ({before[row.run_id]}), whose minutes are another "
+                "budget: record this one under a profile of another name"
+            )
 
 
 def _scored_as(report: StudyReport) -> tuple[str, object]:

@@ -668,7 +668,11 @@ def scored_share(report: StudyReport) -> str:
 def recorded_heading(report: StudyReport) -> str:
     """Markdown that sets a recorded study apart from what ran here."""
     heading = f"**Recorded study “{escape_markdown(report.record.study)}”**, run earlier and not by this page."
-    times = "" if report.record.times_comparable else " Its times are shown, and nothing is ranked by them."
+    minutes = report.record.settings["training"].get("minutes") is not None
+    uneven = (
+        "Equal minutes were not quite equal work." if minutes else "Its times are shown, and nothing is ranked by them."
+    )
+    times = "" if report.record.times_comparable else f" {uneven}"
     return f"{heading} {escape_markdown(report.record.remark, REMARK)}".strip() + times
 
 

@@ -379,7 +379,7 @@ def _standing(reports: Sequence[StudyReport], first: str, second: str) -> str:
     if not row:
         return ""
     if not row["excludes_zero"]:
-        return "not to be told from"
+        return "not to be told apart from"
     return "ahead of" if row["difference"] < 0 else "behind"
 
 
@@ -400,7 +400,11 @@ def _items(lines: Sequence[str]) -> str:
 
 def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     """What the numbers do not say."""
-    lines = ["Intervals of differences are corrected for all pairs of ways of the study on that machine (Holm)."]
+    levels = sorted({f"{report.confidence:.0%}" for report in with_budget(reports)})
+    lines = [
+        f"Intervals of differences ({' and '.join(levels)}, over documents; as shares: of the own way's bits per byte, "
+        "held fixed) are corrected for all pairs of ways of the study on that machine (Holm)."
+    ]
     if table.groupby([*BUDGET, "arm"])["seed"].nunique().min() == 1:
         lines.append("Ways of one seed have intervals over documents, which say nothing of another seed.")
     lines.append("Which way is best was chosen on the same test documents, which favours groups of many ways.")
@@ -408,7 +412,7 @@ def _cautions(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]:
     if len(slow):
         told = ", ".join(
             f"*{escape_markdown(row['arm'])}* {row['vocabulary_seconds']:.0f} s before its {_minutes(row['minutes'])}"
-            for row in slow.drop_duplicates("run_id").to_dict("records")
+            for row in slow.drop_duplicates([*BUDGET, "arm"]).to_dict("records")
         )
         lines.append(f"Making a vocabulary and its rows is in no budget and no operations; it took long for {told}.")
     if uneven := [each.record.study for each in with_budget(reports) if not each.record.times_comparable]:
@@ -444,8 +448,8 @@ def _aim(reports: Sequence[StudyReport], each: Reduction) -> str:
     ends = _share_ends(reports, each.share, each.changed_run, each.own_run)
     if ends and ends[0] < bar < ends[1]:
         return (
-            f"this book set out for {bar:.0%}: these runs {'reach' if reached else 'miss'} it, and the interval, "
-            f"from {_change(ends[0])} to {_change(ends[1])}, leaves open whether others would"
+            f"this book set out for {bar:.0%}: on these documents these runs {'reach' if reached else 'miss'} it; the "
+            f"interval over documents, from {_change(ends[0])} to {_change(ends[1])}, leaves open whether on others"
         )
     return f"this book set out for {bar:.0%}: {'reached' if reached else 'not reached'}"
 

@@ -86,6 +86,14 @@ def test_its_pictures_agree_with_the_records(records, page):
         assert len(written) >= 3
 
 
+def test_the_data_of_pictures_say_what_each_number_is(records):
+    first = pd.read_csv(ROOT / "book/static/results-study.csv").set_index("way")
+    assert first.columns.tolist() == ["bits_per_byte", "low", "high", "runs"]
+    assert f"| zero shot | {first.loc['zero shot', 'bits_per_byte']:.3f} |" in readme()
+    (paper,) = (ROOT / "book/static").glob("paper-*.csv")
+    assert pd.read_csv(paper)["result"].tolist()[0] == "GPT-2 medium, full fine-tuning"
+
+
 def test_the_first_page_offers_the_data_of_its_pictures():
     text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
     asked = set(re.findall(r"\]\((static/[\w-]+)\.svg\)", text))
@@ -103,7 +111,7 @@ def test_what_a_page_folds_is_all_there():
     """The first page shows the first findings and folds the others away, a list of its own that GitHub reads too."""
     text = (ROOT / PAGES[1]).read_text(encoding="utf-8")
     place = re.search(r"<!-- findings of study.*?<!-- end -->", text, re.DOTALL)[0]
-    shown, folded = place.split("<details>\n<summary>The other findings, each with its interval</summary>\n\n")
+    shown, folded = place.split("<details>\n<summary>The other findings, and what they do not say</summary>\n\n")
     assert folded.endswith("\n\n</details>\n\n<!-- end -->")
     said = findings(newest(load_recorded(recorded_folder()), "study")).splitlines()
     assert re.findall("^- .*", shown, re.MULTILINE) == said[:1]

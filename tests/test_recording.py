@@ -2,9 +2,10 @@
 
 import pandas as pd
 import pytest
-from made_results import MadeCorpus, made
+from made_results import MACHINE, MadeCorpus, made
 
 from bashkir_utils import recording, report
+from bashkir_utils.exceptions import RunError
 from bashkir_utils.failures import Failure, Reason
 
 
@@ -106,10 +107,30 @@ def test_character_models_alone_are_no_result(parts, record):
     assert record(0).record.pairs is None
 
 
-def test_a_damaged_record_is_replaced(record, tmp_path):
+def test_a_damaged_record_is_not_written_over(record, tmp_path):
     record(0, 1)
-    (tmp_path / "recorded" / "x" / "results.json").write_text("{}")
-    assert [row.method for row in record(2).rows] == ["lora_r8"]
+    path = tmp_path / "recorded" / "x" / "results.json"
+    path.write_text("{}")
+    with pytest.raises(RunError, match="nothing was written: remove its folder to begin anew"):
+        record(2)
+    assert path.read_text() == "{}"
+
+
+def test_minutes_of_another_machine_replace_nothing(tmp_path):
+    study, corpus, runs, evaluations = made(tmp_path / "runs", training={"minutes": 4, "tokens": 1000})
+    folder = tmp_path / "recorded" / "x"
+    recording.record_study(study, corpus, runs[:2], evaluations[:2], folder)
+    before = (folder / "results.json").read_bytes()
+    runs[1].record["machine"] = MACHINE | {"processor": "Another"}
+    with pytest.raises(RunError, match=f"run {runs[1].run_id} is recorded from another machine"):
+        recording.record_study(study, corpus, runs[1:2], evaluations[1:2], folder)
+    assert (folder / "results.json").read_bytes() == before
+
+
+def test_as_many_tokens_of_another_machine_replace_older_ones(parts, record):
+    record(0, 1)
+    parts[2][1].record["machine"] = MACHINE | {"processor": "Another"}
+    assert record(1).rows[1].machine.startswith("Another")
 
 
 def test_what_was_said_of_kept_runs_stays_until_something_else_is_said(record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import pytest
@@ -186,6 +187,8 @@ def test_a_merge_that_makes_a_known_piece_is_learned_and_counts_as_none():
     start = PreTrainedTokenizerFast(tokenizer_object=backend)
     grown = extend_tokenizer(start, ["abc abc abc de de"], 1)
     assert grown.old_ids[256:] == (256, 257, 258, NEW)
+    merges = json.loads(grown.tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    assert merges == [["b", "c"], ["a", "b"], ["ab", "c"], ["a", "bc"], ["d", "e"]]
     assert grown.tokenizer.convert_ids_to_tokens(encode(grown.tokenizer, "abcde")) == ["abc", "de"]
 
 

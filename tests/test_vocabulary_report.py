@@ -137,7 +137,7 @@ def test_sentences_say_what_was_reached_and_who_is_ahead(reports):
     assert "(*fresh full*) needs 1.100 bits per byte, the best adapted one (*new full*) 1.200" in said
     assert "say nothing of another seed" in said
     assert "chosen on the same test documents" in said
-    assert said.count("corrected for all pairs of ways of the study on that machine (Holm)") == 1
+    assert said.count("are corrected for all pairs of ways of the study on that machine (Holm)") == 1
     assert "quite alike" not in said
     unlike = replace(reports[1], record=reports[1].record.model_copy(update={"times_comparable": False}))
     assert "The runs of made did not have the machine quite alike" in vocabulary_report.findings([reports[0], unlike])
@@ -189,7 +189,7 @@ def test_no_goal_is_claimed_for_another_budget(tmp_path):
 def test_another_vocabulary_may_be_the_worse_one(tmp_path):
     said = vocabulary_report.findings([budget(tmp_path, 4.0, {"own": 1.0, "new": 1.25, "fresh": 1.4})])
     assert "*new full* needs 25.0% more bits per byte than *own full*" in said
-    assert "these runs miss it" in said
+    assert "on these documents these runs miss it" in said
 
 
 def test_a_diverged_run_is_in_the_table_and_never_the_best(tmp_path):
@@ -320,8 +320,9 @@ def test_a_headline_says_where_from_nothing_stands(tmp_path, factor, stands):
         report, documents=report.documents.assign(nll=report.documents.groupby("id")["nll"].transform("first"))
     )
     assert f"*fresh full*, {stands} |" in vocabulary_report.headlines([louder(same, "fresh", factor)])
-    assert "not to be told from the own vocabulary and not to be told from the other |" in vocabulary_report.headlines(
-        [same]
+    assert (
+        "not to be told apart from the own vocabulary and not to be told apart from the other |"
+        in vocabulary_report.headlines([same])
     )
 
 
@@ -336,8 +337,8 @@ def test_an_aim_that_the_interval_straddles_is_not_decided(tmp_path):
     report = budget(tmp_path, 4.0, {"own": 2.0, "new": 1.3, "fresh": 1.4})
     said = vocabulary_report.findings([widened(report)])
     assert re.search(
-        r"out for 30%: these runs reach it, and the interval, from [\d.]+% (more|fewer) to [\d.]+% fewer, leaves open "
-        "whether others would; difference",
+        r"out for 30%: on these documents these runs reach it; the interval over documents, from [\d.]+% (more|fewer) "
+        r"to [\d.]+% fewer, leaves open whether on others; difference",
         said,
     )
     assert "30%: reached; difference" in vocabulary_report.findings([as_said(report)])

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..rereading import SEEDS
+from .figure_data import DataFigure
 from .style import OKABE_ITO, new_figure, styled
 
 REPORTED_COLOUR, COMPUTED_COLOUR, SOURCE_COLOUR = OKABE_ITO[3], OKABE_ITO[0], OKABE_ITO[5]
 
 
-def converted(table: pd.DataFrame, title: str) -> Figure:
+def converted(table: pd.DataFrame, title: str) -> DataFigure:
     """Perplexities as reported and the same in bits per byte, with both intervals, in one order of rows.
 
     ``table`` is that of ``rereading.converted_table``.
@@ -21,6 +22,8 @@ def converted(table: pd.DataFrame, title: str) -> Figure:
     ordered = table.sort_values("perplexity")
     places = range(len(ordered))
     figure, (left, right) = new_figure(2, width=9.0, height=1.7 + 0.45 * len(ordered))
+    drawn = ["perplexity", "bits_per_byte", "low", "high", "source_low", "source_high"]
+    figure.data = ordered[drawn].rename_axis("result").reset_index()
     with styled():
         left.plot(ordered["perplexity"], places, "D", color=REPORTED_COLOUR, linestyle="none")
         _label(left, ordered["perplexity"], "{:.2f}")

@@ -13,6 +13,7 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 
 from ..report import StudyReport
 from ..vocabulary_report import GROUP_NAMES, best_runs, budget_names, budget_table, by_budget, training_curves
+from .figure_data import DataFigure
 from .style import OKABE_ITO, new_figure, plain, styled
 
 GROUP_LINES = MappingProxyType({"own": "-", "changed": "--", "nothing": ":"})
@@ -53,7 +54,7 @@ def _draw_ranking(axes: Axes, rows: pd.DataFrame) -> None:
     axes.grid(False, axis="y")
 
 
-def leaders(reports: Sequence[StudyReport], title: str) -> Figure:
+def leaders(reports: Sequence[StudyReport], title: str) -> DataFigure:
     """Bits per byte of the best way of each group, one line a budget; one mark a seed, intervals over documents."""
     table = budget_table(reports)
     names, parts = budget_names(table), by_budget(table)
@@ -149,7 +150,8 @@ def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int)
 def progress(reports: Sequence[StudyReport], title: str) -> Figure:
     """Validation bits per byte against the minutes trained, one panel a budget: the best way of each group, every seed.
 
-    It is scored on a few blocks of the validation split, so its level is not that of the test documents.
+    It is scored on a few blocks of the validation split, as many tokens of each vocabulary and so not the same text:
+    levels do not compare.
     """
     table, points = budget_table(reports), training_curves(reports)
     names, parts = budget_names(table), by_budget(table)

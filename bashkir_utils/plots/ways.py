@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ..comparisons import Arm, arms
 from ..report import StudyReport
+from .figure_data import DataFigure
 from .style import METHOD_COLOURS, METHOD_MARKERS, new_figure, plain, styled
 
 ROW_HEIGHT = 0.42
@@ -16,10 +18,12 @@ ID_SALT = "bashkir"
 """Without one, Matplotlib draws the ids inside an SVG at random."""
 
 
-def ways(report: StudyReport) -> Figure:
+def ways(report: StudyReport) -> DataFigure:
     """Mean bits per byte of every way that has a run, with its range (``Arm.range``) and its value beside it."""
     found = [arm for arm in arms(report) if arm.runs]
     figure, (axes,) = new_figure(height=1.3 + ROW_HEIGHT * len(found))
+    rows = [(arm.label, arm.mean, *arm.range, len(arm.runs)) for arm in found]
+    figure.data = pd.DataFrame(rows, columns=["way", "bits_per_byte", "low", "high", "runs"])
     with styled():
         for place, arm in enumerate(found):
             low, high = arm.range

@@ -78,7 +78,8 @@ def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], n
     if len(fresh) < new_entries:
         raise TokenizerError(f"the text gives {len(fresh)} new entries and not {new_entries}: give more text")
     state["model"]["vocab"] |= {piece: first + place for place, piece in enumerate(fresh)}
-    state["model"]["merges"] = [list(pair) for pair in (*_pairs(state["model"]), *learned)]
+    old = _pairs(state["model"])
+    state["model"]["merges"] = [list(pair) for pair in dict.fromkeys((*old, *learned))]
     return ChangedTokenizer(_rebuilt(state, tokenizer), (*range(first), *[NEW] * len(fresh)))
 
 

@@ -294,30 +294,35 @@ def best_runs(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def budget_html(reports: Sequence[StudyReport]) -> str:
-    """The table of all runs by budget as HTML."""
+    """All runs as HTML, one table a budget, the best on top; those that diverged too."""
     table = budget_table(reports)
     if table.empty:
         return "<p>No study with a budget in minutes is recorded.</p>"
     several = table["machine"].nunique() > 1
+    return "\n".join(
+        html_table(_shown(rows), f"Every run, {_minutes(float(str(minutes)))}" + (f" on {machine}" if several else ""))
+        for (machine, minutes), rows in table.groupby(BUDGET, sort=False)
+    )
+
+
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     shown = pd.DataFrame(
         {
-            "machine": table["machine"] if several else None,
-            "minutes": table["minutes"].map("{:g}".format),
-            "vocabulary": table["group"].map(GROUP_NAMES),
-            "layers kept": [None if layers is None else str(len(layers)) for layers in table["layers"]],
-            "learning rate": table["learning_rate"].astype(float).map("{:g}".format, na_action="ignore"),
-            "entries": table["entries"].map("{:,.0f}".format, na_action="ignore"),
-            "bits per byte": table["bits_per_byte"].map("{:.3f}".format),
-            "interval": [f"{low:.3f}–{high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)],
-            "text seen, MB": (table["bytes_seen"] / 1e6).map("{:.1f}".format),
-            "bytes/token": table["bytes_per_token"].map("{:.2f}".format),
-            "10¹⁵ operations": (table["flops"] / 1e15).map("{:.1f}".format, na_action="ignore"),
-            "parameters, M": (table["total_parameters"] / 1e6).map("{:.1f}".format),
-            "vocabulary made in, s": table["vocabulary_seconds"].map("{:.0f}".format),
-            "peak memory, GB": (table["peak_bytes"] / 1e9).map("{:.1f}".format),
+            "vocabulary": rows["group"].map(GROUP_NAMES),
+            "layers kept": [None if layers is None else str(len(layers)) for layers in rows["layers"]],
+            "learning rate": rows["learning_rate"].astype(float).map("{:g}".format, na_action="ignore"),
+            "entries": rows["entries"].map("{:,.0f}".format, na_action="ignore"),
+            "bits per byte": rows["bits_per_byte"].map("{:.3f}".format),
+            "interval": [f"{low:.3f}–{high:.3f}" for low, high in zip(rows["low"], rows["high"], strict=True)],
+            "text seen, MB": (rows["bytes_seen"] / 1e6).map("{:.1f}".format),
+            "bytes/token": rows["bytes_per_token"].map("{:.2f}".format),
+            "10¹⁵ operations": (rows["flops"] / 1e15).map("{:.1f}".format, na_action="ignore"),
+            "parameters, M": (rows["total_parameters"] / 1e6).map("{:.1f}".format),
+            "vocabulary made in, s": rows["vocabulary_seconds"].map("{:.0f}".format),
+            "peak memory, GB": (rows["peak_bytes"] / 1e9).map("{:.1f}".format),
         }
-    ).set_index(table["way"])
-    return html_table(shown.dropna(axis=1, how="all"), "Every run, by minutes of training")
+    ).set_index(rows["way"])
+    return shown.dropna(axis=1, how="all")
 
 
 def findings(reports: Sequence[StudyReport]) -> str:
@@ -370,7 +375,8 @@ def _headline(reports: Sequence[StudyReport], part: pd.DataFrame) -> tuple[str, 
 
 
 def _way_cell(row: dict[str, Any]) -> str:
-    return f"{row['bits_per_byte']:.3f} *{escape_markdown(row['way'])}*" if row else "–"
+    # a narrow cell breaks at spaces, and inside a word otherwise
+    return f"{row['bits_per_byte']:.3f} *{escape_markdown(row['way'].replace('_', ' '))}*" if row else "–"
 
 
 def _standing(reports: Sequence[StudyReport], first: str, second: str) -> str:
@@ -390,7 +396,7 @@ def _aim_lines(reports: Sequence[StudyReport], table: pd.DataFrame) -> list[str]
         own = table[(table["group"] == "own") & (table[BUDGET] == [each.machine, each.minutes]).all(axis=1)]
         there = _of_budget(reports, each.machine, each.minutes)
         if said := "; ".join(filter(None, (_aim(there, each), _whole_only(table, each, own)))):
-            lines.append(f"After {escape_markdown(names[each.machine, each.minutes])}: {said}.")
+            lines.append(f"After {escape_markdown(names[each.machine, each.minutes])} {said}.")
     return lines
 
 
@@ -487,16 +493,20 @@ def _adapter_lines(table: pd.DataFrame) -> list[str]:
 
 
 def _alone_lines(table: pd.DataFrame) -> list[str]:
-    """What is due to the vocabulary where nothing else differs; the best ways differ in layers and rates too."""
-    names, told = budget_names(table), dict[tuple[str, float, str], list[str]]()
+    """What is due to the vocabulary where nothing else differs, by budget; the best ways differ in more."""
+    names, told = budget_names(table), dict[tuple[str, float], dict[str, list[str]]]()
     for each in vocabulary_alone(table):
-        said = f"*{escape_markdown(each.changed)}* {_change(each.share)} bits per byte"
-        told.setdefault((each.machine, each.minutes, each.own), []).append(said)
+        said = f"*{escape_markdown(each.changed)}* {_change(each.share)}"
+        told.setdefault((each.machine, each.minutes), {}).setdefault(each.own, []).append(said)
     return [
-        f"The vocabulary alone (its entries and first rows), with the same layers, method and learning rate, after "
-        f"{escape_markdown(names[machine, minutes])}, held against *{escape_markdown(own)}*: {', '.join(said)}."
-        for (machine, minutes, own), said in told.items()
+        "The vocabulary alone (its entries and first rows), with the same layers, method and learning rate, in bits "
+        f"per byte after {escape_markdown(names[budget])}: {'; '.join(_against(*each) for each in by_own.items())}."
+        for budget, by_own in told.items()
     ]
+
+
+def _against(own: str, said: Sequence[str]) -> str:
+    return f"{', '.join(said)} than *{escape_markdown(own)}*"
 
 
 def _alone_range(table: pd.DataFrame) -> list[str]:

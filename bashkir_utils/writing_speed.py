@@ -153,10 +153,9 @@ def speeds_html(report: StudyReport, speeds: WritingSpeeds) -> str:
     table = pd.DataFrame(
         {
             "characters/s": rate.map("{:,.0f}".format),
-            "slowest round": found.min().map("{:,.0f}".format),
-            "fastest round": found.max().map("{:,.0f}".format),
+            "over rounds": found.min().map("{:,.0f}".format) + "–" + found.max().map("{:,.0f}".format),
             "characters/token": (characters / tokens).map("{:.2f}".format),
-            "bytes/s of text like the training text": text_bytes_per_second(report, speeds).map("{:,.0f}".format),
+            "text bytes/s": text_bytes_per_second(report, speeds).map("{:,.0f}".format),
             f"times {report.labels[against]}": speeds.speedups(against).map("{:.2f}".format),
         }
     )

@@ -24,7 +24,7 @@ WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 CYRILLIC = re.compile("[\u0400-\u052f]")
 MEGABYTE = 10**6
-LARGEST_PAGE = 3 * 2**20
+LARGEST_PAGE = 3 * MEGABYTE
 """Bytes of a page with all that it loads, on a first visit."""
 
 
@@ -82,6 +82,12 @@ def test_page_has_no_barrier_asks_no_other_host_complains_of_nothing_and_is_smal
     root = built.index.parent
     files = {path for path in (local(url, root) for url in asked if url.startswith(site)) if path.is_file()}
     assert total_size(files) < LARGEST_PAGE, sorted((path.stat().st_size, path.name) for path in files)[-8:]
+
+
+def test_the_search_index_is_loaded_by_its_own_page_alone(built):
+    for page in built.pages:
+        text = page.read_text(encoding="utf-8")
+        assert ("searchindex.js" in text) == ("searchtools.js" in text) == (page.name == "search.html"), page.name
 
 
 def test_search_finds_a_bashkir_word_by_its_own_letters(seen, site):

@@ -170,7 +170,7 @@ def test_what_the_vocabulary_alone_does_is_between_runs_that_differ_in_nothing_e
     (found,) = vocabulary_report.vocabulary_alone(vocabulary_report.budget_table([changed()]))
     assert (found.own, found.changed, found.share) == ("own full", "new full", pytest.approx(1 - 1.3 / 2.0))
     assert "The vocabulary alone" in (said := vocabulary_report.findings([changed()]))
-    assert "after 4 minutes, held against *own full*: *new full* 35.0% fewer bits per byte." in said
+    assert "in bits per byte after 4 minutes: *new full* 35.0% fewer than *own full*." in said
     rates, others = ({"learning_rate": 2e-3}, {"learning_rate": None}), ({"layers": (0, 1)}, {"kind": "lora"})
     for changes in (*rates, *others, {"method": "lora_r8_all"}):
         assert "The vocabulary alone" not in vocabulary_report.findings([changed(**changes)])
@@ -217,8 +217,9 @@ def test_a_line_for_each_way(reports, cost):
         }))
         for each in reports
     ]  # fmt: skip
-    (axes,) = plots.budgets(vocabulary_report.budget_table(with_flops), cost, "x").axes
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == {
+    figure = plots.budgets(vocabulary_report.budget_table(with_flops), cost, "x")
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == {
         "own full (its own vocabulary)", "new full (another vocabulary)", "fresh full (trained from nothing)",
     }  # fmt: skip
     assert axes.get_xscale() == "log"
@@ -281,10 +282,23 @@ def test_a_way_looks_alike_with_every_seed(reports):
     table = vocabulary_report.budget_table(reports[1:])
     again = table.assign(seed=7, way=table["way"] + " seed 7", bits_per_byte=table["bits_per_byte"] + 0.1)
     both = pd.concat([table, again], ignore_index=True).assign(flops=1e15)
-    (axes,) = plots.budgets(both, "flops", "x").axes
-    assert len(axes.get_legend().get_texts()) == 3
+    figure = plots.budgets(both, "flops", "x")
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert len(legend.get_texts()) == 3
     assert len({line.get_color() for line in axes.lines if line.get_marker() in plots.MARKS}) == 3
     assert len(axes.containers) == 6
+
+
+def test_more_ways_than_colours_are_told_apart_by_their_vocabulary_alone(reports):
+    table = vocabulary_report.budget_table(reports[1:])
+    many = pd.concat([table.assign(arm=table["arm"] + f" {i}", flops=1e15) for i in range(4)], ignore_index=True)
+    figure = plots.budgets(many, "flops", "x")
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == set(vocabulary_report.GROUP_NAMES.values())
+    assert len({line.get_color() for line in axes.lines if line.get_marker() in plots.MARKS}) == 3
+    assert len(figure.data) == 12
+    figure.draw_without_rendering()
+    assert axes.get_window_extent().width > figure.bbox.width / 2, "the legend leaves room for the points"
 
 
 def test_headlines_are_a_table_of_budgets_with_the_best_of_each_group(reports):
@@ -296,8 +310,8 @@ def test_headlines_are_a_table_of_budgets_with_the_best_of_each_group(reports):
     assert [cell.strip() for cell in long.strip("|").split("|")][:3] == [
         "60 minutes", "1.500 *own full*", "1.200 *new full*",
     ]  # fmt: skip
-    assert told[1].startswith("- After 4 minutes: this book set out for 30%: ")
-    assert told[2].startswith("- After 60 minutes: this book set out for 15%: ")
+    assert told[1].startswith("- After 4 minutes this book set out for 30%: ")
+    assert told[2].startswith("- After 60 minutes this book set out for 15%: ")
     assert told[3].endswith(
         "in 2 comparisons with the model's own: 20.0% fewer (*new full*) to 35.0% fewer (*new full*) bits per byte."
     )

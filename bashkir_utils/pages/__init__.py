@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,10 @@ EMBEDDED = "bashkir-interactive"
 """The class of elements that the pages' script looks for."""
 COLOURED = "bashkir-loss"
 """The class of text coloured by loss, of ``errors.coloured``."""
+SEARCH_PAGE = "search.html"
+_SEARCH_SCRIPT = re.compile(
+    r'\s*<script src="[^"]*(?:_static/searchtools|_static/language_data|searchindex)\.js[^"]*"></script>'
+)
 SUMMARY = "Look closer: an interactive copy of this figure, with the name of the run under the pointer"
 
 
@@ -33,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("html-page-context", _add_scripts)
     app.connect("build-finished", _write_scripts)
+    app.connect("build-finished", _leave_search_to_its_page)
     references.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -54,6 +60,15 @@ def _add_scripts(app: Sphinx, _page: str, _template: str, context: dict[str, Any
 def _write_scripts(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         write_scripts(Path(app.outdir) / "_static" / FOLDER)
+
+
+def _leave_search_to_its_page(app: Sphinx, error: Exception | None) -> None:
+    """The theme loads the whole search index on every page, for a search while one types, which is off."""
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            text = path.read_text(encoding="utf-8")
+            if path.name != SEARCH_PAGE and (lighter := _SEARCH_SCRIPT.sub("", text)) != text:
+                path.write_text(lighter, encoding="utf-8")
 
 
 def write_scripts(folder: Path) -> None:

@@ -97,20 +97,21 @@ def _draw_group(axes: Axes, name: str, rows: pd.DataFrame, heights: Sequence[flo
     )
 
 
-def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:
+def budgets(table: pd.DataFrame, cost: str, title: str) -> DataFigure:
     """Bits per byte against a cost (a key of ``AXES_NAMES``, log scale), a line for each way, seed and machine.
 
-    Intervals are those over documents.
-
-    ``table`` is a ``budget_table``. The stroke says where the vocabulary comes from; a way has its colour and mark with
-    every seed and on every machine. Runs that diverged are left out.
+    Intervals are those over documents. ``table`` is a ``budget_table``. The stroke says where the vocabulary comes
+    from; a way has its colour and mark with every seed and on every machine. Of more ways than there are colours each
+    has those of where its vocabulary comes from. Runs that diverged are left out.
     """
     table = table[~table["diverged"].astype(bool) & np.isfinite(table["bits_per_byte"].astype(float))]
     figure, (axes,) = new_figure(width=8.0, height=4.6)
-    places = {arm: place for place, arm in enumerate(table["arm"].unique())}
+    told = dict.fromkeys(("machine", "minutes", "way", "group", cost, "bits_per_byte", "low", "high"))
+    figure.data = table.reindex(columns=list(told))
+    looks = _looks(table)
     with styled():
         for (_, arm, _), points in table.groupby(["machine", "arm", "seed"], sort=False):
-            _draw_way(axes, str(arm), points.sort_values(cost), cost, places[arm])
+            _draw_way(axes, points.sort_values(cost), cost, *looks[str(arm)])
         if len(table):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -119,11 +120,22 @@ def budgets(table: pd.DataFrame, cost: str, title: str) -> Figure:
             axes.xaxis.set_major_formatter("{x:g}" if cost == "minutes" else EngFormatter(sep=""))
             handles, labels = axes.get_legend_handles_labels()
             once = dict(zip(labels, handles, strict=True))
-            axes.legend(once.values(), once, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+            figure.legend(once.values(), once, loc="outside lower center", ncols=2, fontsize="small")
         axes.set_xlabel(AXES_NAMES[cost])
         axes.set_ylabel("bits per byte on test documents")
         axes.set_title(plain(title, 90))
     return figure
+
+
+def _looks(table: pd.DataFrame) -> dict[str, tuple[tuple[str, str], str]]:
+    """Colour and mark of each way, and what the legend says of it."""
+    groups = table.groupby("arm", sort=False)["group"].first()
+    if len(groups) > len(OKABE_ITO):
+        return {str(arm): (GROUP_LOOKS[group], GROUP_NAMES[group]) for arm, group in groups.items()}
+    return {
+        str(arm): (look(place), f"{plain(str(arm), 44)} ({GROUP_NAMES[group]})")
+        for place, (arm, group) in enumerate(groups.items())
+    }
 
 
 def look(place: int) -> tuple[str, str]:
@@ -131,19 +143,18 @@ def look(place: int) -> tuple[str, str]:
     return OKABE_ITO[place % len(OKABE_ITO)], MARKS[(place + place // len(OKABE_ITO)) % len(MARKS)]
 
 
-def _draw_way(axes: Axes, way: str, points: pd.DataFrame, cost: str, place: int) -> None:
-    kind = str(points["group"].iloc[0])
+def _draw_way(axes: Axes, points: pd.DataFrame, cost: str, seen: tuple[str, str], label: str) -> None:
     bits = points["bits_per_byte"]
-    colour, marker = look(place)
+    colour, marker = seen
     axes.errorbar(
         points[cost],
         bits,
         yerr=[bits - points["low"], points["high"] - bits],
         color=colour,
-        linestyle=GROUP_LINES[kind],
+        linestyle=GROUP_LINES[str(points["group"].iloc[0])],
         marker=marker,
         capsize=2,
-        label=f"{plain(way, 44)} ({GROUP_NAMES[kind]})",
+        label=label,
     )
 
 

@@ -29,7 +29,8 @@ def test_it_ends_when_all_words_are_whole():
 
 @given(st.dictionaries(st.text("абв", min_size=1, max_size=6), st.integers(1, 5), min_size=1, max_size=5))
 def test_the_quick_learner_learns_the_same_merges(words):
-    learned = _learn_merges({tuple(word): count for word, count in words.items()}, 4)
+    # two merges may make one piece, which then counts once
+    learned = _learn_merges({tuple(word): count for word, count in words.items()}, 4, ())[:4]
     slow = merge_steps(words, 4)
     again = slow[slow["times"] > 1]["joined"]
     assert ["".join(pair) for pair in learned] == list(again)

@@ -25,7 +25,7 @@ from .comparisons import Arm, arms, findings
 from .exceptions import RunError
 from .forgetting_report import forgetting_findings
 from .markup import csv_text, escape_html, escape_markdown
-from .plots.figure_data import DataFigure, figure_table
+from .plots.figure_data import DataFigure
 from .plots.rereading import converted
 from .plots.vocabulary import leaders
 from .plots.ways import as_svg, ways
@@ -67,8 +67,7 @@ class Picture:
     @property
     def csv(self) -> bytes:
         """The numbers that are drawn."""
-        given = self.figure.data
-        return csv_text((figure_table(self.figure) if given is None else given).round(DIGITS)).encode()
+        return csv_text(self.figure.table.round(DIGITS)).encode()
 
 
 def load_records(folder: Path) -> Records:

@@ -178,18 +178,19 @@ def test_going_on_with_bpe_learns_what_one_long_training_learns():
         assert [grown.decode([i]) for i in encode(grown, text)] == [alone.decode([i]) for i in encode(alone, text)]
 
 
-def test_a_merge_that_makes_a_known_piece_is_learned_and_counts_as_none():
-    """The start writes abc as a·bc, though it has an entry abc, which only ab·c would make."""
+def test_merges_that_make_known_pieces_count_as_none_and_stand_once():
+    """The start writes abcd as a·bc·d, though it has abc and abcd, which only ab·c and then abc·d would make."""
     alphabet = {piece: i for i, piece in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    vocabulary = alphabet | {piece: 256 + i for i, piece in enumerate(("bc", "ab", "abc"))}
-    backend = Backend(BPE(vocab=vocabulary, merges=[("b", "c"), ("a", "b"), ("ab", "c")]))
+    vocabulary = alphabet | {piece: 256 + i for i, piece in enumerate(("bc", "ab", "abc", "abcd"))}
+    old = [("b", "c"), ("a", "b"), ("ab", "c"), ("abc", "d")]
+    backend = Backend(BPE(vocab=vocabulary, merges=old))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     start = PreTrainedTokenizerFast(tokenizer_object=backend)
-    grown = extend_tokenizer(start, ["abc abc abc de de"], 1)
-    assert grown.old_ids[256:] == (256, 257, 258, NEW)
+    grown = extend_tokenizer(start, ["abcd abcd abcd de de"], 1)
+    assert grown.old_ids[256:] == (256, 257, 258, 259, NEW)
     merges = json.loads(grown.tokenizer.backend_tokenizer.to_str())["model"]["merges"]
-    assert merges == [["b", "c"], ["a", "b"], ["ab", "c"], ["a", "bc"], ["d", "e"]]
-    assert grown.tokenizer.convert_ids_to_tokens(encode(grown.tokenizer, "abcde")) == ["abc", "de"]
+    assert merges == [*map(list, old), ["a", "bc"], ["d", "e"]], "abc·d is learned again and keeps its old rank"
+    assert grown.tokenizer.convert_ids_to_tokens(encode(grown.tokenizer, "abcde")) == ["abcd", "e"]
 
 
 def test_too_little_text_to_extend_is_refused():

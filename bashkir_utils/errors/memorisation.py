@@ -22,7 +22,7 @@ from pydivsufsort import divsufsort, sa_search
 
 from ..exceptions import CorpusError
 from ..markup import escape_html, lang_attribute
-from .shares import mean_interval
+from .shares import mean_row
 
 MAX_CHARACTERS = 20_000_000
 """Of training text that are searched unless the caller says otherwise; about 190 MB of memory in Cyrillic."""
@@ -254,9 +254,7 @@ def memorisation_table(memorised: pd.DataFrame, confidence: float = 0.95) -> pd.
     for model, own in memorised.groupby("model", sort=False):
         row: dict[str, float] = {"continuations": len(own), "most_words": own["longest_words"].max()}
         for name in MEASURES:
-            known = own.dropna(subset=[name])
-            low, high = mean_interval(known[name].to_numpy(dtype=float), known["prompt"].to_numpy(), confidence)
-            row |= {name: float(known[name].mean()), f"{name}_low": low, f"{name}_high": high}
+            row |= mean_row(own, name, confidence)
         rows[str(model)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 

@@ -44,6 +44,13 @@ def mean_interval(values: np.ndarray, units: np.ndarray, confidence: float) -> t
     return _ends(np.bincount(codes, weights=values), np.bincount(codes).astype(float), confidence)
 
 
+def mean_row(things: pd.DataFrame, name: str, confidence: float) -> dict[str, float]:
+    """Mean of a column over the things that have it, and its ends as ``…_low`` and ``…_high``, drawing prompts."""
+    known = things.dropna(subset=[name])
+    low, high = mean_interval(known[name].to_numpy(dtype=float), known["prompt"].to_numpy(), confidence)
+    return {name: float(known[name].mean()), f"{name}_low": low, f"{name}_high": high}
+
+
 def _ends(sums: np.ndarray, totals: np.ndarray, confidence: float) -> tuple[float, float]:
     """Of a ratio of sums over units; NaN with fewer than two units, of which nothing can be drawn."""
     if len(totals) < 2:

@@ -12,7 +12,7 @@ import pandas as pd
 from .identifier import CLASSES, UNDECIDED
 from .letters import non_bashkir_letter_share
 from .repetition import distinct, longest_loop, repeated_ngrams
-from .shares import mean_interval
+from .shares import mean_row
 
 ORDERS = (1, 2, 3, 4)
 """Lengths n of the n-grams of rep-n and distinct-n."""
@@ -101,8 +101,6 @@ def repetition_table(measured: pd.DataFrame, confidence: float) -> pd.DataFrame:
     for model, own in measured.groupby("model", sort=False):
         row = {"distinct_2": float(own["distinct_2"].mean())}
         for name in ("rep_4", "loop_share"):
-            known = own.dropna(subset=[name])
-            low, high = mean_interval(known[name].to_numpy(dtype=float), known["prompt"].to_numpy(), confidence)
-            row |= {name: float(known[name].mean()), f"{name}_low": low, f"{name}_high": high}
+            row |= mean_row(own, name, confidence)
         rows[str(model)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")

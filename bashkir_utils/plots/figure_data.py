@@ -36,12 +36,16 @@ class DataFigure(Figure):
     interactive: str | None = None
     """The same figure for a browser: JSON of ``interactive``."""
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The numbers that a reader can take: ``data``, or what is drawn."""
+        return figure_table(self) if self.data is None else self.data
+
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None
     ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """The data, and as metadata of the picture what it shows in words."""
-        drawn = figure_table(self)
-        table = drawn if self.data is None else self.data
+        drawn, table = figure_table(self), self.table
         bundle = {} if table.empty else {CSV_TYPE: csv_text(table)}
         interactive = {} if self.interactive is None else {INTERACTIVE_TYPE: self.interactive}
         words = description(drawn)
